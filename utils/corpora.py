@@ -1,0 +1,191 @@
+"""Loaders: from the files of `utils.data` to tables and plain text, with fixed splits.
+
+Every split is a function of the text alone (a hash), so it is the same on every machine
+and was fixed before any model was trained.
+"""
+
+import hashlib
+import re
+import unicodedata
+
+import numpy as np
+import pandas as pd
+
+from utils.data import fetch
+
+SHAKESPEARE_VALIDATION = ("macbeth", "twelfth-night")
+# The last tenth of Tiny Shakespeare is made of these two plays; nothing trains on them.
+SHAKESPEARE_TEST = ("the-taming-of-the-shrew", "the-tempest")
+
+
+def normalise(text: str) -> str:
+    """Reduce a text to what makes two copies of it the same: letters and digits.
+
+    Example:
+        >>> normalise("  ...a pretentious   MESS...")
+        'a pretentious mess'
+    """
+    text = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(re.sub(r"[\W_]+", " ", text).split())
+
+
+def assign_bucket(text: str, num_buckets: int, *, salt: str = "") -> int:
+    """Map a text to one of `num_buckets` by the sha256 of its normalised form.
+
+    Equal texts always land in the same bucket, so no copy stands on both sides of a split.
+
+    Example:
+        >>> assign_bucket("Dull!", 10) == assign_bucket("dull", 10)
+        True
+    """
+    digest = hashlib.sha256((salt + normalise(text)).encode("utf8")).digest()
+    return int.from_bytes(digest[:8], "big") % num_buckets
+
+
+def compute_split_digest(table: pd.DataFrame) -> str:
+    """Return the sha256 of a table's (normalised text, split) pairs, in row order.
+
+    The registry holds the digest that was committed before any model was trained.
+    """
+    rows = "\n".join(f"{normalise(t)}\t{s}" for t, s in zip(table["text"], table["split"]))
+    return hashlib.sha256(rows.encode("utf8")).hexdigest()
+
+
+def load_movie_snippets(*, keep_undecided: bool = False) -> pd.DataFrame:
+    """Load the film-review sentences, labelled by the sign of their mean human score.
+
+    Sentences with a mean score between -0.5 and 0.5 are undecided and left out; exact
+    duplicates (after `normalise`) keep their first copy. The split is 80/10/10 by a hash
+    of the normalised text.
+
+    Args:
+        keep_undecided: keep the undecided sentences too, with label -1.
+
+    Returns:
+        Columns `text`, `score` (mean of 20 people, -4 to 4), `label` (0 negative,
+        1 positive) and `split` ("train", "validation" or "test").
+
+    Reference:
+        Hutto and Gilbert 2014.
+    """
+    table = pd.read_csv(fetch("movie-snippets")["snippets.csv.gz"])
+    table = table.rename(columns={"sentiment": "score"})[["text", "score"]]
+    table = table[~table["text"].map(normalise).duplicated()]
+    decided = table["score"].abs() >= 0.5
+    table["label"] = (table["score"] > 0).astype(int).where(decided, -1)
+    bucket = table["text"].map(lambda text: assign_bucket(text, 10))
+    table["split"] = np.select([bucket == 8, bucket == 9], ["validation", "test"], "train")
+    if not keep_undecided:
+        table = table[decided]
+    return table.reset_index(drop=True)
+
+
+def load_imdb() -> pd.DataFrame:
+    """Load the IMDB reviews as text, 25,000 for training and 25,000 for the test.
+
+    Keras' copy stores word indices: punctuation and case are gone. A tenth of the training
+    reviews, chosen by hash, is the validation split.
+
+    Returns:
+        Columns `text`, `label` (0 negative, 1 positive) and `split`.
+
+    Reference:
+        Maas et al. 2011.
+    """
+    import json
+
+    paths = fetch("imdb")
+    index = json.loads(paths["imdb_word_index.json"].read_text(encoding="utf8"))
+    words = {rank: word for word, rank in index.items()}
+    with np.load(paths["imdb.npz"], allow_pickle=True) as arrays:  # hash-checked by fetch
+        parts = []
+        for split in ("train", "test"):
+            text = [" ".join(words[rank] for rank in review) for review in arrays[f"x_{split}"]]
+            parts.append(pd.DataFrame({"text": text, "label": arrays[f"y_{split}"], "split": split}))
+    table = pd.concat(parts, ignore_index=True)
+    held_out = table["text"].map(lambda text: assign_bucket(text, 10)) == 8
+    table.loc[held_out & (table["split"] == "train"), "split"] = "validation"
+    return table
+
+
+def load_glove() -> tuple[dict[str, int], np.ndarray]:
+    """Load the GloVe 6B vectors.
+
+    Returns:
+        Word to row, and an array of shape (400000, 50), float32. Words are lower case,
+        most frequent first.
+
+    Reference:
+        Pennington, Socher and Manning 2014.
+    """
+    paths = fetch("glove-50d")
+    words = pd.read_parquet(paths["words.parquet"])["index"]
+    return {word: row for row, word in enumerate(words)}, np.load(paths["vectors.npy"], mmap_mode="r")
+
+
+def parse_play(markdown: str, *, stage_directions: bool = False) -> str:
+    """Turn one play from Markdown into plain text in the form of Tiny Shakespeare.
+
+    A speech is the speaker's name and a colon on a line of its own, then its lines; an
+    empty line ends it. Headings are dropped. Stage directions are dropped, or kept in
+    square brackets.
+
+    Example:
+        >>> print(parse_play("# T\\n\\n_Enter BOB_\\n\\n**BOB**  \\nHark!  \\nWho goes?\\n"))
+        BOB:
+        Hark!
+        Who goes?
+        >>> print(parse_play("_Enter\\nBOB_\\n\\n**BOB**  \\nHark!", stage_directions=True))
+        [Enter BOB]
+        <BLANKLINE>
+        BOB:
+        Hark!
+    """
+    speeches: list[str] = []
+    for block in re.split(r"\n\s*\n", markdown.replace("\\", "")):
+        block = "\n".join(line.strip() for line in block.strip().splitlines())
+        stage = re.fullmatch(r"(_+|\*(?!\*))(.+?)\1", block, re.S)
+        if not block or block.startswith("#"):
+            continue
+        if stage:
+            if stage_directions:
+                speeches.append(f"[{' '.join(stage[2].split()).strip('[]')}]")
+            continue
+        name = re.match(r"\*\*(.+?)\*\*", block)
+        lines = block[name.end() :] if name else block
+        kept = r" [\2] " if stage_directions else " "
+        lines = re.sub(r"(_+|\*)\[?([^_*]*?)\]?\1", kept, lines).replace("*", "").replace("_", "")
+        lines = lines if stage_directions else re.sub(r"\[[^\]]*\]", " ", lines)
+        lines = [" ".join(line.split()) for line in lines.splitlines() if line.strip()]
+        if name and lines:
+            speeches.append("\n".join([f"{name[1]}:"] + lines))
+        elif lines and speeches:  # a speech that goes on after a stage direction
+            speeches[-1] += "\n" + "\n".join(lines)
+    return "\n\n".join(speeches)
+
+
+def load_shakespeare(*, stage_directions: bool = False) -> dict[str, dict[str, str]]:
+    """Load the 38 plays as plain text (see `parse_play`), split by play.
+
+    Returns:
+        Split ("train", "validation", "test") to play name to text. The test plays are
+        those that make up the last tenth of Tiny Shakespeare.
+    """
+    plays: dict[str, dict[str, str]] = {"train": {}, "validation": {}, "test": {}}
+    for file, path in fetch("shakespeare").items():
+        name = file.removesuffix(".md")
+        split = "train"
+        if name in SHAKESPEARE_VALIDATION:
+            split = "validation"
+        elif name in SHAKESPEARE_TEST:
+            split = "test"
+        text = path.read_text(encoding="utf8")
+        plays[split][name] = parse_play(text, stage_directions=stage_directions)
+    return plays
+
+
+def load_tinyshakespeare() -> tuple[str, str]:
+    """Load Tiny Shakespeare: the first nine tenths and the last tenth, as others split it."""
+    text = fetch("tinyshakespeare")["tinyshakespeare.txt"].read_text(encoding="utf8")
+    cut = int(0.9 * len(text))
+    return text[:cut], text[cut:]
