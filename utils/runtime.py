@@ -1,0 +1,100 @@
+"""Start a notebook quietly and reproducibly, and say what it runs on."""
+
+import contextlib
+import importlib
+import importlib.metadata
+import os
+import platform
+import sys
+import tempfile
+
+import psutil
+
+
+def start(seed: int = 42) -> None:
+    """Choose the backend, silence start-up logs and seed every random generator.
+
+    Call it before `import keras`. The backend is TensorFlow unless `KERAS_BACKEND` says
+    otherwise.
+
+    Args:
+        seed: the seed of Python, NumPy and the backend.
+    """
+    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    with _hold_back_stderr():
+        importlib.import_module(backend)
+        keras = importlib.import_module("keras")
+    keras.utils.set_random_seed(seed)
+
+
+@contextlib.contextmanager
+def _hold_back_stderr():
+    """Keep what C++ code writes to file descriptor 2; show it only if the block fails."""
+    try:
+        saved = os.dup(2)
+    except OSError:  # no such descriptor, for example under pythonw
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(saved, 2)
+            held.seek(0)
+            sys.stderr.write(held.read().decode("utf8", "replace"))
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def list_versions(*packages: str) -> dict[str, str]:
+    """Return the installed versions of Python and of the named packages.
+
+    Example:
+        >>> list_versions("no-such-package")["no-such-package"]
+        'not installed'
+    """
+    versions = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions
+
+
+def measure_usage() -> dict[str, float]:
+    """Return what this process has used so far.
+
+    Returns:
+        `seconds` since the process started, `cpu_seconds` over all its threads, and
+        `peak_memory_gb` (10^9 bytes of resident memory at the highest).
+    """
+    import time
+
+    process = psutil.Process()
+    times = process.cpu_times()
+    if sys.platform == "win32":
+        peak = process.memory_info().peak_wset
+    else:
+        import resource
+
+        unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes on macOS, else KiB
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return {
+        "seconds": time.time() - process.create_time(),
+        "cpu_seconds": times.user + times.system,
+        "peak_memory_gb": peak / 1e9,
+    }
+
+
+def describe_machine() -> str:
+    """Return cores, memory and processor type in one line, for the ledger."""
+    memory = psutil.virtual_memory().total / 1e9
+    return f"{os.cpu_count()} cores, {memory:.0f} GB, {platform.machine()}, {platform.system()}"
