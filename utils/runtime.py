@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import importlib.metadata
+import logging
 import os
 import platform
 import sys
@@ -29,6 +30,7 @@ def start(seed: int = 42) -> None:
         importlib.import_module(backend)
         keras = importlib.import_module("keras")
     keras.utils.set_random_seed(seed)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # no advice on retracing
 
 
 @contextlib.contextmanager

@@ -1,0 +1,88 @@
+"""The workflows run what the Makefile runs, on every system, with few rights."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+PATHS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def read_workflow(name):
+    return yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text(encoding="utf8"))
+
+
+def list_commands(job):
+    """Return the lines that a job's steps run."""
+    return [line.strip() for step in job["steps"] for line in step.get("run", "").splitlines()]
+
+
+def list_recipe(target):
+    """Return the Python commands of one Makefile target, without its variables."""
+    text = (ROOT / "Makefile").read_text(encoding="utf8")
+    recipe = re.search(rf"^{re.escape(target)}:.*\n((?:\t.*\n)+)", text, re.M)[1]
+    commands = re.findall(r"\$\(BIN\)/(python -m .*)", recipe)
+    return [re.sub(r"\$\(wildcard .*", "notebooks", command) for command in commands]
+
+
+def test_names():
+    assert [path.name for path in PATHS] == ["push.yml", "weekly.yml"]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_rights_and_pins(path):
+    workflow = read_workflow(path.name)
+    assert workflow["permissions"] == {"contents": "read"}
+    for job in workflow["jobs"].values():
+        assert "permissions" not in job and job["timeout-minutes"] <= 90
+        used = [step["uses"] for step in job["steps"] if "uses" in step]
+        assert used[0].startswith("actions/checkout@")
+        for action in used:
+            assert re.fullmatch(r"actions/[a-z-]+@v\d+", action), action
+
+
+def test_push_covers_systems_and_versions():
+    workflow = read_workflow("push.yml")
+    triggers = workflow[True]  # YAML 1.1 reads the key `on` as true
+    assert {"push", "pull_request"} <= triggers.keys()
+    job = workflow["jobs"]["test"]
+    matrix = job["strategy"]["matrix"]
+    assert {name.split("-")[0] for name in matrix["os"]} == {"ubuntu", "macos", "windows"}
+    assert matrix["python"] == ["3.11", "3.13"]
+    assert job["runs-on"] == "${{ matrix.os }}"
+    settings = [step["with"] for step in job["steps"] if "setup-python" in step.get("uses", "")]
+    assert settings[0]["python-version"] == "${{ matrix.python }}"
+    for name in settings[0]["cache-dependency-path"].split():
+        assert (ROOT / name).exists()
+
+
+def test_windows_runs_the_lines_of_make_test():
+    job = read_workflow("push.yml")["jobs"]["test"]
+    assert "make test PYTHON=python" in list_commands(job)
+    lines = list_recipe(".venv/.ready") + list_recipe("data") + list_recipe("test")
+    assert len(lines) == 4
+    on_windows = [step for step in job["steps"] if step.get("if") == "runner.os == 'Windows'"]
+    assert list_commands({"steps": on_windows}) == lines
+
+
+def test_weekly_runs_the_tests_on_unpinned_names():
+    workflow = read_workflow("weekly.yml")
+    triggers = workflow[True]
+    assert triggers["schedule"][0]["cron"].count(" ") == 4 and "workflow_dispatch" in triggers
+    commands = list_commands(workflow["jobs"]["newest"])
+    assert commands[-3:] == list_recipe("data") + list_recipe("test")
+    unpin = next(command for command in commands if command.startswith("sed"))
+    assert unpin == "sed 's/==.*//' requirements.txt > build/newest.txt"
+    pins = (ROOT / "requirements.txt").read_text(encoding="utf8").splitlines()
+    assert all("==" in line for line in pins if line and not line.startswith("#"))
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_offline_after_the_setup(path):
+    text = (ROOT / "Makefile").read_text(encoding="utf8")
+    offline = dict(re.findall(r"(\w+)=(\w+)", re.search(r"^OFFLINE = (.*)", text, re.M)[1]))
+    for job in read_workflow(path.name)["jobs"].values():
+        steps = [step for step in job["steps"] if "pytest" in step.get("run", "")]
+        assert steps and all(step["env"] == offline for step in steps)

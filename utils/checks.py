@@ -1,0 +1,116 @@
+"""Checkers of the exercises: they run an answer on tiny data and print a hint or "Correct".
+
+A checker never raises: an unanswered exercise prints "Not done yet", a wrong answer
+"Not yet" and a hint that says where to look.
+"""
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+
+
+class NotDone(Exception):  # noqa: N818 - no error, a verdict
+    """The exercise has not been answered."""
+
+
+def exercise(find_hint: Callable[..., str | None]) -> Callable[..., None]:
+    """Turn a function that returns a hint (or None: all is well) into a checker.
+
+    Args:
+        find_hint: gets the learner's answer; may raise `NotDone`. Its docstring's first line
+            is what the checker says when the answer is right.
+    """
+
+    @functools.wraps(find_hint)
+    def check(answer) -> None:
+        try:
+            if answer is None:
+                raise NotDone
+            hint = find_hint(answer)
+        except NotDone:
+            print("Not done yet. Replace the marked line, run the cell, then run this one.")
+        except Exception as error:  # the learner's code may do anything
+            print(f"Not yet: your code raised {type(error).__name__}: {error}")
+        else:
+            print(f"Not yet: {hint}" if hint else f"Correct. {find_hint.__doc__.splitlines()[0]}")
+
+    return check
+
+
+def choose(options: dict[str, tuple[bool, str]], answer: str) -> str | None:
+    """Judge a multiple-choice answer; every option has its own explanation.
+
+    Args:
+        options: letter to (is it right, why).
+        answer: the learner's letter.
+
+    Returns:
+        None if right, else the explanation of why not.
+    """
+    letter = str(answer).strip().lower()
+    if letter not in options:
+        return f"answer is {answer!r}; choose one of {', '.join(sorted(options))}."
+    right, why = options[letter]
+    return None if right else why
+
+
+@exercise
+def check_keep_last(keep_last) -> str | None:
+    """The end of a review is often its verdict; now the model gets to read it."""
+    ids = [11, 12, 13, 14, 15]
+    found = keep_last(ids, 3)
+    if found is None or list(found) == [11, 12, 13]:
+        raise NotDone
+    if list(found) == [15, 14, 13]:
+        return "the right words, in reverse: the network reads in order, so keep the order."
+    if list(found) != [13, 14, 15]:
+        return f"of {ids} the last 3 are [13, 14, 15], but your function returned {list(found)}."
+    if list(keep_last([1, 2], 3)) != [1, 2]:
+        return "a text shorter than `length` must come back whole: try `keep_last([1, 2], 3)`."
+    if list(keep_last(ids, 5)) != ids:
+        return "a text of exactly `length` words must come back whole."
+    return None
+
+
+@exercise
+def check_pool_mean(pool_mean) -> str | None:
+    """Padding has no say in the mean, however long it is."""
+    states = np.array([[[2.0, 0.0], [4.0, 6.0], [9.0, 9.0]], [[1.0, 1.0], [1.0, 1.0], [1.0, 4.0]]])
+    mask = np.array([[True, True, False], [True, True, True]])
+    found = pool_mean(states, mask)
+    if found is None:
+        raise NotDone
+    found = np.asarray(found, dtype=float)
+    if found.shape != (2, 2):
+        return f"the result must have shape (batch, hidden) = (2, 2), yours has {found.shape}."
+    if np.allclose(found, states.mean(axis=1)):
+        return "this counts the padding too: the first text has two words, not three."
+    if np.allclose(found, (states * mask[:, :, None]).sum(axis=1) / 3):
+        return "padding adds nothing any more, but you still divide by 3 instead of by the number of words."
+    if not np.allclose(found, [[3.0, 3.0], [1.0, 2.0]]):
+        return f"expected [[3, 3], [1, 2]], got {found.round(3).tolist()}."
+    return None
+
+
+@exercise
+def check_padding_cause(answer) -> str | None:
+    """Twenty steps of padding after the last word, and the last state has forgotten the words."""
+    return choose(
+        {
+            "a": (
+                False,
+                "too few epochs would leave the training accuracy low in the masked model too.",
+            ),
+            "b": (True, ""),
+            "c": (
+                False,
+                "a small vocabulary loses rare words; the masked model has the same one and learns.",
+            ),
+            "d": (
+                False,
+                "0.5 is not a bug of the metric: on two equal classes it is what guessing gets.",
+            ),
+        },
+        answer,
+    )
