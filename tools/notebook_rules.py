@@ -45,6 +45,11 @@ HTML_LINK = re.compile(r"\b(?:href|src)=[\"']([^\"']+)[\"']")
 ANCHOR = re.compile(r"<a\b[^>]*\b(?:id|name)=[\"']([^\"']+)[\"']")
 IMAGE = re.compile(r"!\[(.*?)\]\(", re.S)
 LEDGER_MARK = re.compile(r"<!--=.*?-->.*?<!--/-->", re.S)
+NUMBERED = re.compile(  # "Python 3.11, 3.12 or 3.13", "section 4.2"
+    r"\b(?:sections?|equations?|eq\.|figures?|tables?|chapters?|versions?|licen[cs]e|by(?:-sa)?|"
+    r"python|keras|tensorflow|numpy)(?:(?:\s|,|and|or|to)+v?\d+\.\d+)+",
+    re.I,
+)
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?!\.?\w)")
 
 
@@ -375,7 +380,8 @@ def check_code(page: Page) -> Iterator[str]:
             continue
         for problem in list_code_problems(cell.source):
             yield f"{name}: {problem}"
-        imports = any(isinstance(node, ast.Import | ast.ImportFrom) for node in walk(cell.source))
+        statements = parse(cell.source).body  # a function may import what only it needs
+        imports = any(isinstance(node, ast.Import | ast.ImportFrom) for node in statements)
         if imports and sections[name] != "Setup":
             yield f"{name}: imports something; imports stand under 'Setup'"
 
@@ -448,10 +454,7 @@ def strip_unquoted(markdown: str) -> str:
     text = HEADING.sub("", strip_code(text))
     text = re.sub(r"\$\$.*?\$\$|(?<![\\\w])\$[^$\n]+\$", "", text, flags=re.S)
     text = re.sub(r"!?\[[^\[\]]*\]\([^)]*\)|<[a-z/!][^>]*>|https?://\S+", "", text)
-    words = r"sections?|equations?|eq\.|figures?|tables?|chapters?|versions?|python|keras"
-    return re.sub(
-        rf"\b(?:{words}|tensorflow|numpy|licen[cs]e|by(?:-sa)?)\s+v?\d+\.\d+", "", text, flags=re.I
-    )
+    return NUMBERED.sub("", text)
 
 
 # Links
@@ -565,7 +568,7 @@ def list_solution_problems(page: Page, solutions: Page | None) -> Iterator[str]:
         return
     for prefix, verdict in (("solution-", "Correct"), ("wrong-", "Not yet")):
         answers = pair_checkers(solutions, prefix)
-        for exercise in checkers.keys() - {answer[0] for answer in answers}:
+        for exercise in sorted(checkers.keys() - {answer[0] for answer in answers}):
             yield f"solutions: no cell is tagged '{prefix}{exercise}'"
         for exercise, name, checker in answers:
             if exercise not in checkers:
@@ -668,7 +671,8 @@ RULES: tuple[Rule, ...] = (
 def list_problems(path: Path) -> list[str]:
     """Return what is wrong with one notebook, one line each."""
     page = Page.read(path)
-    return [f"{path.name}: {problem}" for rule in RULES for problem in rule(page)]
+    name = f"solutions/{path.name}" if page.is_solutions else path.name
+    return [f"{name}: {problem}" for rule in RULES for problem in rule(page)]
 
 
 def list_course_problems(paths: Iterable[Path]) -> list[str]:

@@ -51,8 +51,8 @@ course = next((p for p in places if (p / "utils" / "data.py").exists()), places[
 if not course.exists():
     if "google.colab" not in sys.modules:
         raise RuntimeError(f"Open this notebook inside a clone of {REPOSITORY}, or in Colab.")
-    clone = "git -c advice.detachedHead=false clone --quiet --depth=1 --branch".split()
-    subprocess.run([*clone, TAG, REPOSITORY, str(course)], check=True, timeout=120)
+    clone = ["git", "-c", "advice.detachedHead=false", "clone", "--quiet", "--depth=1"]
+    subprocess.run([*clone, "--branch", TAG, REPOSITORY, str(course)], check=True, timeout=120)
 sys.path.insert(0, str(course))""")
 
 

@@ -87,7 +87,7 @@ def check_pool_mean(pool_mean) -> str | None:
     if np.allclose(found, states.mean(axis=1)):
         return "this counts the padding too: the first text has two words, not three."
     if np.allclose(found, (states * mask[:, :, None]).sum(axis=1) / 3):
-        return "padding adds nothing any more, but you still divide by 3 instead of by the number of words."
+        return "padding adds nothing now, but you still divide by 3, not by the number of words."
     if not np.allclose(found, [[3.0, 3.0], [1.0, 2.0]]):
         return f"expected [[3, 3], [1, 2]], got {found.round(3).tolist()}."
     return None
@@ -100,16 +100,16 @@ def check_padding_cause(answer) -> str | None:
         {
             "a": (
                 False,
-                "too few epochs would leave the training accuracy low in the masked model too.",
+                "the masked model has as many epochs, and learns.",
             ),
             "b": (True, ""),
             "c": (
                 False,
-                "a small vocabulary loses rare words; the masked model has the same one and learns.",
+                "the masked model has the same vocabulary, and learns.",
             ),
             "d": (
                 False,
-                "0.5 is not a bug of the metric: on two equal classes it is what guessing gets.",
+                "the same line measures the masked model; 0.5 is what guessing gets.",
             ),
         },
         answer,
