@@ -24,6 +24,7 @@ help:
 	@echo "make sync            regenerate tables, badges and first cells from their sources"
 	@echo "make lint            ruff over code and notebooks"
 	@echo "make colab           run the notebooks on Colab's versions, as Colab would"
+	@echo "make backends        run notebooks 01 to 03 under JAX and PyTorch, small settings"
 
 setup: .venv/.ready
 
@@ -65,3 +66,8 @@ lint: setup
 
 colab:
 	$(PYTHON) tools/colab.py $(NB)
+
+backends: data
+	$(BIN)/python -m pip install --quiet -r requirements-backends.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+	$(OFFLINE) $(BIN)/python -m tools.backends jax $(NB)
+	$(OFFLINE) $(BIN)/python -m tools.backends torch $(NB)

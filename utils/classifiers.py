@@ -24,6 +24,7 @@ def build_word_counts(C: float) -> Pipeline:
     return make_pipeline(counts, LogisticRegression(C=C, max_iter=1000))
 
 
+@keras.saving.register_keras_serializable(package="course")
 def count_agreement(targets, probabilities):
     """Return 1 where prediction and target lie on the same side of one half, else 0.
 
@@ -76,3 +77,19 @@ def build_classifier(
     optimizer = keras.optimizers.Adam(learning_rate)
     model.compile(optimizer, "binary_crossentropy", metrics=[accuracy])
     return model
+
+
+def average_models(name: str, models: list[keras.Model]) -> keras.Model:
+    """Build a model whose output is the mean of several. Built in notebook 01, section 6.
+
+    Args:
+        name: of the new model.
+        models: each from token ids (B, T) to probabilities (B, 1).
+
+    Returns:
+        A model with the same input and output; it shares the weights of `models`.
+    """
+    token_ids = keras.Input((None,), dtype="int32", name="token_ids")
+    return keras.Model(
+        token_ids, keras.layers.Average()([model(token_ids) for model in models]), name=name
+    )

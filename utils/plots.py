@@ -45,3 +45,75 @@ def plot_calibration(curves: dict[str, tuple[np.ndarray, np.ndarray]], *, title:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return axes
+
+
+def plot_bits(scores: dict[str, float], *, title: str, uniform: float | None = None) -> Axes:
+    """Draw one horizontal bar a language model; the shorter, the better.
+
+    Args:
+        scores: model name to bits per byte.
+        title: the finding.
+        uniform: bits per byte where every token is equally likely, drawn as a line.
+    """
+    _, axes = plt.subplots(figsize=(7, 0.5 * len(scores) + 1.2), layout="constrained")
+    names = list(scores)[::-1]
+    values = [scores[name] for name in names]
+    axes.barh(names, values, color=["#4878a8"] * (len(names) - 1) + ["#a0a0a0"], height=0.6)
+    for row, value in enumerate(values):
+        axes.text(value + 0.03, row, f"{value:.3f}", va="center")
+    if uniform is not None:
+        axes.axvline(uniform, color="black", linestyle=":", label="every token equally likely")
+        axes.legend(loc="lower right", frameon=False)
+    axes.set(title=title, xlabel="bits per byte (less is better)")
+    axes.set_xlim(0, max([*values, uniform or 0]) * 1.12)
+    axes.spines[["top", "right"]].set_visible(False)
+    return axes
+
+
+def plot_curves(
+    curves: dict[str, np.ndarray],
+    *,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    first: int = 0,
+    logarithmic: bool = False,
+) -> Axes:
+    """Draw one line a model over a common axis of whole numbers.
+
+    Args:
+        curves: name to values, shape (N,).
+        title: the finding.
+        xlabel: what is counted.
+        ylabel: what is measured.
+        first: place of the first value.
+        logarithmic: the vertical axis.
+    """
+    _, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    for (name, values), style in zip(curves.items(), ("-", "--", "-.", ":"), strict=False):
+        axes.plot(np.arange(first, first + len(values)), values, style, label=name)
+    axes.set(title=title, xlabel=xlabel, ylabel=ylabel, yscale="log" if logarithmic else "linear")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return axes
+
+
+def plot_next_tokens(panels: dict[str, np.ndarray], tokens: list[str], *, title: str) -> list[Axes]:
+    """Draw the probabilities of the next token, one panel a way of choosing.
+
+    Args:
+        panels: name to probabilities, shape (V,), in one order.
+        tokens: V labels.
+        title: the finding.
+    """
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(2.2 * len(panels), 3.6), sharey=True, layout="constrained"
+    )
+    for panel, (name, values) in zip(axes, panels.items(), strict=True):
+        panel.barh(tokens, values, color=["#4878a8" if v > 1e-6 else "#ffffff" for v in values])
+        panel.set(title=name, xlabel="probability", xlim=(0, 1))
+        panel.spines[["top", "right"]].set_visible(False)
+    axes[0].invert_yaxis()
+    axes[0].set_ylabel("next character")
+    figure.suptitle(title)
+    return list(axes)

@@ -1,0 +1,55 @@
+import re
+import subprocess
+import sys
+
+import pytest
+
+from utils import environment, runtime
+from utils.data import ROOT
+
+
+def test_the_start_is_quiet_and_seeded():
+    code = (
+        "from utils.runtime import start; start(7); import keras, numpy, random;"
+        "print(keras.backend.backend(), numpy.random.rand(), random.random())"
+    )
+    runs = [
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+        for _ in range(2)
+    ]
+    assert runs[0].stderr == "" and runs[0].stdout == runs[1].stdout
+    assert runs[0].stdout.startswith("tensorflow ")
+
+
+def test_what_was_held_back_is_shown_when_the_block_fails():
+    code = (
+        "import os; from utils.runtime import _hold_back_stderr\n"
+        "with _hold_back_stderr():\n    os.write(2, b'the reason'); raise ImportError('x')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert "the reason" in done.stderr and "ImportError" in done.stderr
+
+
+def test_an_unknown_backend_is_named(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "abacus")
+    with pytest.raises(ModuleNotFoundError, match="abacus"):
+        runtime.start()
+
+
+def test_usage_is_plausible():
+    usage = runtime.measure_usage()
+    assert usage["cpu_seconds"] > 0 and 0.01 < usage["peak_memory_gb"] < 100
+    assert re.match(r"\d+ cores, \d+ GB, ", runtime.describe_machine())
+
+
+def test_the_environment_is_checked(monkeypatch, tmp_path):
+    rows = {row[0]: row for row in environment.check_environment()}
+    assert rows["Python"][2] == "" and rows["keras"][2] == ""
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path))
+    monkeypatch.setattr(environment, "MEMORY_GB", 10**6)
+    monkeypatch.setattr(environment, "read_pins", lambda: {"keras": "9.0.0", "no-such": "1.0"})
+    rows = {row[0]: row for row in environment.check_environment()}
+    assert rows["data movie-snippets"][2] == "python -m utils.data movie-snippets"
+    assert "close other programs" in rows["free memory"][2]
+    assert rows["keras"][2] == "pip install keras==9.0.0"
+    assert rows["no-such"][1:] == ("not installed", "pip install no-such==1.0")
