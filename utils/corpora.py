@@ -131,6 +131,16 @@ def load_imdb() -> pd.DataFrame:
     return table
 
 
+def load_lexicon() -> dict[str, float]:
+    """Load the VADER lexicon: lower-case word, mark or emoticon to its mean human score, -4 to 4.
+
+    Reference:
+        Hutto and Gilbert 2014.
+    """
+    lines = fetch("vader-lexicon")["lexicon.txt"].read_text(encoding="latin-1").splitlines()
+    return {word: float(score) for word, score, *_ in (line.split("\t") for line in lines)}
+
+
 def load_glove() -> tuple[dict[str, int], np.ndarray]:
     """Load the GloVe 6B vectors.
 

@@ -17,7 +17,7 @@ from utils.decoding import filter_logits
 
 
 def encode_characters(text: str, alphabet: list[str]) -> np.ndarray:
-    """Turn a text into the ids of its characters, shape (N,). Built in notebook 02, section 2.
+    """Turn a text into the ids of its characters, shape (N,). Built in notebook 02, section 1.
 
     Raises:
         KeyError: a character that is not in the alphabet.
@@ -146,12 +146,6 @@ class NgramModel:
         padded = np.pad(token_ids, (len(self.levels) - 1, 0))
         return self.score_windows(sliding_window_view(padded, len(self.levels)))
 
-    def predict(self, context: np.ndarray) -> np.ndarray:
-        """Return the probability of every token after a context, shape (V,)."""
-        context = np.pad(context, (len(self.levels), 0))[len(context) + 1 :]
-        rows = np.tile(context, (self.vocabulary_size, 1))
-        return self.score_windows(np.column_stack([rows, np.arange(self.vocabulary_size)]))
-
 
 # Recurrent networks
 
@@ -267,10 +261,10 @@ def measure_bits(
     windows = sliding_window_view(np.pad(inputs, (context, missing)), context + span)[::span]
     wanted = np.pad(targets, (0, missing)).reshape(rows, span)
     bits = []
-    for start in range(0, rows, 16):
-        logits = model.predict_on_batch(windows[start : start + 16])[:, context:]
+    for k in range(0, rows, 16):
+        logits = model.predict_on_batch(windows[k : k + 16])[:, context:]
         nats = keras.ops.sparse_categorical_crossentropy(
-            wanted[start : start + 16], logits, from_logits=True
+            wanted[k : k + 16], logits, from_logits=True
         )
         bits.append(keras.ops.convert_to_numpy(nats) / np.log(2))
     return np.concatenate(bits).ravel()[: len(inputs)]

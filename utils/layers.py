@@ -25,3 +25,57 @@ class MaskedMaxPooling1D(keras.layers.Layer):
 
     def compute_mask(self, states, mask=None):
         return None  # what follows sees one vector a text, nothing to mask
+
+
+@keras.saving.register_keras_serializable(package="course")
+class MaskedAveragePooling1D(keras.layers.Layer):
+    """Average, for each unit, over the real tokens. From notebook 03, section 5.
+
+    Input of shape (B, T, D), output (B, D). A row that is all padding gives 0 everywhere,
+    where Keras' own layer divides by zero.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, states, mask):
+        real = keras.ops.cast(mask, states.dtype)[:, :, None]  # (B, T, 1)
+        total = keras.ops.sum(states * real, axis=1)
+        return total / keras.ops.maximum(keras.ops.sum(real, axis=1), 1.0)
+
+    def compute_mask(self, states, mask=None):
+        return None
+
+
+@keras.saving.register_keras_serializable(package="course")
+class BigramHashing(keras.layers.Layer):
+    """Give each pair of neighbouring tokens an id of its own. From notebook 03, section 5.
+
+    A pair is numbered `first * vocabulary_size + second`, and the remainder after division
+    by `num_buckets` is its id: a table of that many rows is enough, at the price that some
+    pairs share one.
+
+    Input: token ids (B, T), 0 = padding. Output: ids of the same shape, 1 to `num_buckets`;
+    0 where no second token follows.
+
+    Args:
+        vocabulary_size: V; its square must fit into 31 bits.
+        num_buckets: ids to share; best a prime number.
+    """
+
+    def __init__(self, vocabulary_size: int, num_buckets: int, **kwargs):
+        if vocabulary_size > 46_340:
+            raise ValueError(f"vocabulary_size must be at most 46,340, not {vocabulary_size:,}")
+        super().__init__(**kwargs)
+        self.vocabulary_size, self.num_buckets = vocabulary_size, num_buckets
+
+    def call(self, token_ids):
+        token_ids = keras.ops.cast(token_ids, "int32")
+        second = keras.ops.pad(token_ids[:, 1:], [[0, 0], [0, 1]])
+        bucket = (token_ids * self.vocabulary_size + second) % self.num_buckets + 1
+        return keras.ops.where(second > 0, bucket, 0)
+
+    def get_config(self):
+        sizes = {"vocabulary_size": self.vocabulary_size, "num_buckets": self.num_buckets}
+        return super().get_config() | sizes

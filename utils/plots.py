@@ -51,19 +51,19 @@ def plot_bits(scores: dict[str, float], *, title: str, uniform: float | None = N
     """Draw one horizontal bar a language model; the shorter, the better.
 
     Args:
-        scores: model name to bits per byte.
+        scores: model name to bits per byte; the last is the baseline, drawn in grey.
         title: the finding.
         uniform: bits per byte where every token is equally likely, drawn as a line.
     """
     _, axes = plt.subplots(figsize=(7, 0.5 * len(scores) + 1.2), layout="constrained")
     names = list(scores)[::-1]
     values = [scores[name] for name in names]
-    axes.barh(names, values, color=["#4878a8"] * (len(names) - 1) + ["#a0a0a0"], height=0.6)
+    axes.barh(names, values, color=["#a0a0a0"] + ["#4878a8"] * (len(names) - 1), height=0.6)
     for row, value in enumerate(values):
         axes.text(value + 0.03, row, f"{value:.3f}", va="center")
     if uniform is not None:
-        axes.axvline(uniform, color="black", linestyle=":", label="every token equally likely")
-        axes.legend(loc="lower right", frameon=False)
+        axes.axvline(uniform, color="black", linestyle=":")
+        axes.text(uniform, len(names) - 0.5, "blind guess ", ha="right", va="top")
     axes.set(title=title, xlabel="bits per byte (less is better)")
     axes.set_xlim(0, max([*values, uniform or 0]) * 1.12)
     axes.spines[["top", "right"]].set_visible(False)
