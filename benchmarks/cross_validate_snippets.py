@@ -16,7 +16,6 @@ start(seed=42)
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
 
 from utils import corpora  # noqa: E402
 from utils.classifiers import build_classifier, build_word_counts  # noqa: E402

@@ -31,6 +31,7 @@ def count_agreement(targets, probabilities):
     Built in notebook 01, section 6. Unlike Keras' binary accuracy it also works for targets
     between 0 and 1.
     """
+    targets = keras.ops.reshape(targets, keras.ops.shape(probabilities))
     same = keras.ops.equal(keras.ops.round(targets), keras.ops.round(probabilities))
     return keras.ops.cast(same, "float32")
 
@@ -42,7 +43,7 @@ def build_classifier(
     *,
     embedding_dim: int = 50,
     hidden_dim: int = 64,
-    dropout: float = 0.4,
+    dropout: float = 0.2,
     learning_rate=3e-3,
 ) -> keras.Model:
     """Build and compile the bidirectional LSTM classifier. Built in notebook 01, section 6.
@@ -69,13 +70,11 @@ def build_classifier(
         embedding.set_weights([vectors])
     x = keras.layers.SpatialDropout1D(dropout)(x)
     x = keras.layers.Bidirectional(keras.layers.LSTM(hidden_dim, return_sequences=True))(x)
-    x = MaskedMaxPooling1D()(x)
-    x = keras.layers.Dropout(dropout)(x)
+    x = keras.layers.Dropout(dropout)(MaskedMaxPooling1D()(x))
     probability = keras.layers.Dense(1, activation="sigmoid", name="probability")(x)
     model = keras.Model(token_ids, probability, name=name)
     accuracy = keras.metrics.MeanMetricWrapper(count_agreement, name="accuracy")
-    optimizer = keras.optimizers.Adam(learning_rate)
-    model.compile(optimizer, "binary_crossentropy", metrics=[accuracy])
+    model.compile(keras.optimizers.Adam(learning_rate), "binary_crossentropy", metrics=[accuracy])
     return model
 
 

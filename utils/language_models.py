@@ -238,7 +238,7 @@ class CpuBudget(keras.callbacks.Callback):
 
 
 def measure_bits(
-    model: keras.Model, token_ids: np.ndarray, *, span: int = 800, context: int = 200
+    model: keras.Model, token_ids: np.ndarray, *, span: int = 400, context: int = 100
 ) -> np.ndarray:
     """Return how many bits each token of a text costs. Built in notebook 02, section 3.
 

@@ -26,7 +26,7 @@ def plot_ladder(
     low = min([floor, *values])
     axes.set(title=title, xlabel=xlabel, xlim=(low - 0.03, max(values) + 0.05))
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="lower right", frameon=False)
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.18), frameon=False)
     return axes
 
 
