@@ -1,0 +1,123 @@
+"""SimpleRNN, GRU and LSTM over Shakespeare's characters and words, 120 CPU-seconds each.
+
+Which network does notebook 02 train for its headline? The one with the fewest bits per byte on
+the validation plays here. The test plays are not read.
+
+Run: `python -m benchmarks.compare_rnn_cells` (15 to 30 minutes: one thread). It writes
+data/results/shakespeare-cells.json. A run that was interrupted goes on with the networks that are
+missing in build/shakespeare-cells.json.
+"""
+
+import json
+import os
+
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # one thread: CPU-seconds without waiting
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
+from utils.runtime import start
+
+start(seed=42)
+
+import keras
+import numpy as np
+
+from utils import corpora
+from utils.data import ROOT
+from utils.language_models import (
+    CpuBudget,
+    NgramModel,
+    build_language_model,
+    build_word_tokens,
+    count_ngrams,
+    encode_characters,
+    encode_words,
+    make_streams,
+    measure_bits,
+)
+from utils.results import LEDGER, record_result
+
+CELLS = ("SimpleRNN", "GRU", "LSTM")
+BUDGET_SECONDS = 120
+LEARNING_RATE = 1e-2
+BATCH_SIZE = 32
+SEQUENCE_LENGTH = 30
+WORD_TOKENS = 2_000
+SIZES = {
+    "characters": {"embedding_dim": 32, "hidden_dim": 192},
+    "words": {"embedding_dim": 96, "hidden_dim": 192},
+}
+DONE = ROOT / "build" / "shakespeare-cells.json"
+
+
+def train(cell: str, level: str, tokens: list[str], ids: dict[str, np.ndarray]) -> dict:
+    """Train one network as notebook 02 does; return validation bits per byte and passes."""
+    keras.utils.set_random_seed(42)
+    sizes = SIZES[level]
+    model = build_language_model(cell, len(tokens), **sizes, batch_size=BATCH_SIZE, stateful=True)
+    optimizer = keras.optimizers.Nadam(LEARNING_RATE, beta_2=0.99, clipnorm=1.0)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")
+    x, y = make_streams(ids["train"], BATCH_SIZE, SEQUENCE_LENGTH)
+    budget = CpuBudget(BUDGET_SECONDS, LEARNING_RATE)
+    model.fit(x, y, batch_size=BATCH_SIZE, epochs=99, shuffle=False, verbose=0, callbacks=[budget])
+    reader = build_language_model(cell, len(tokens), **sizes)
+    reader.set_weights(model.get_weights())
+    num_bytes = sum(len(tokens[k].encode()) for k in ids["validation"][1:])
+    return {
+        "bits": float(measure_bits(reader, ids["validation"]).sum() / num_bytes),
+        "passes": budget.steps * BATCH_SIZE * SEQUENCE_LENGTH / len(ids["train"]),
+    }
+
+
+def main() -> None:
+    plays = corpora.load_shakespeare()
+    texts = {s: "\n\n".join(plays[s].values()) for s in ("train", "validation")}
+    alphabet = sorted(set(texts["train"]))
+    words = build_word_tokens(texts["train"], WORD_TOKENS)
+    levels = {
+        "characters": (alphabet, {s: encode_characters(t, alphabet) for s, t in texts.items()}),
+        "words": (words, {s: encode_words(t, words) for s, t in texts.items()}),
+    }
+    done = json.loads(DONE.read_text(encoding="utf8")) if DONE.exists() else {}
+    for level, (tokens, ids) in levels.items():
+        for cell in CELLS:
+            name = f"{cell} over {level}"
+            if name not in done:
+                done[name] = train(cell, level, tokens, ids)
+                DONE.parent.mkdir(exist_ok=True)
+                DONE.write_text(json.dumps(done, indent=1), encoding="utf8")
+            print(f"{name}: {done[name]}", flush=True)
+
+    _, ids = levels["characters"]
+    ngram = NgramModel(count_ngrams(ids["train"], 9, len(alphabet)), len(alphabet), 0.9)
+    baseline = -np.log2(ngram.score(ids["validation"])[1:]).mean()
+    best = min(done, key=lambda name: done[name]["bits"])
+    os.environ["COURSE_RESULTS"] = str(LEDGER)
+    record_result(
+        "shakespeare-cells",
+        notebook="02",
+        model=best,
+        dataset="shakespeare",
+        metric="bits per byte on the validation plays",
+        value=done[best]["bits"],
+        floor=2.45,
+        baseline=baseline,
+        baseline_name="Kneser-Ney 9-gram",
+        better="lower",
+        runs="1 seed",
+        training_cpu_seconds=BUDGET_SECONDS,
+        networks=done,
+        table=[
+            {
+                "cell": cell,
+                "characters": f"{done[f'{cell} over characters']['bits']:.3f}",
+                "words": f"{done[f'{cell} over words']['bits']:.3f}",
+            }
+            for cell in CELLS
+        ],
+    )
+    print("best:", best)
+
+
+if __name__ == "__main__":
+    main()
