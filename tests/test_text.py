@@ -48,12 +48,14 @@ def test_the_layer_agrees_with_the_functions_on_real_text():
         ("''Conan''", ['"', "conan", '"']),
         ("clichés", ["clichés"]),
         ("🙂🙂", ["🙂🙂"]),
+        ("a\x85b\xa0c\td", ["a\x85b\xa0c", "d"]),  # IMDB has such signs; TensorFlow keeps them
         ("a" * 3000, ["a" * 3000]),
     ],
 )
 def test_words(text, words):
     assert split_words(text) == words
-    layer = make_vectorizer(["x"])
+    layer = make_vectorizer(["x", text])
+    assert layer.get_vocabulary() == build_vocabulary(["x", text], 500)
     assert np.array_equal(
         np.asarray(layer([text])), encode_texts([text], layer.get_vocabulary(), 12)
     )

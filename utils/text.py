@@ -27,7 +27,7 @@ def split_words(text: str) -> list[str]:
     text = text.lower()
     for pattern, replacement in WORD_RULES:
         text = re.sub(pattern, replacement, text, flags=re.ASCII)
-    return text.split()
+    return re.findall(r"\S+", text, flags=re.ASCII)
 
 
 @keras.saving.register_keras_serializable(package="course")
