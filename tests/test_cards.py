@@ -1,5 +1,6 @@
 """The theory cards: every rule on a bad card, and the quiz, table and deck made from them."""
 
+import itertools
 import json
 import re
 import sqlite3
@@ -7,6 +8,7 @@ import sys
 import zipfile
 from collections import Counter
 
+import numpy as np
 import pytest
 import yaml
 from nbformat.v4 import new_markdown_cell, new_notebook, writes
@@ -234,6 +236,104 @@ def test_links_lead_to_sections():
         assert not list(list_dead_links(render_quiz([card]), card["file"], ROOT))
     page = ROOT / "notebooks" / "00_start_here.ipynb"
     assert not list(list_dead_links(render_theory_table(CARDS, page.parent), page, ROOT))
+
+
+def merge(pieces):
+    """Return the pair that byte-pair encoding merges first."""
+    pairs = Counter()
+    for word, count in pieces.items():
+        for pair in itertools.pairwise(word):
+            pairs["".join(pair)] += count
+    return pairs.most_common(1)[0]
+
+
+def clip(output, reference):
+    """Return BLEU's clipped count of matching words."""
+    return (Counter(output.split()) & Counter(reference.split())).total()
+
+
+def softmax(scores):
+    return np.exp(scores) / np.exp(scores).sum()
+
+
+def count_gpt(layers, width, context, vocabulary=50_257):
+    """Return the parameters of a GPT-2 or, counted as dense, of a GPT-3."""
+    block = 12 * width**2 + 13 * width
+    return (vocabulary + context) * width + layers * block + 2 * width
+
+
+def count_heads(heads, key_dim, width=512):
+    """Return the parameters of Keras' MultiHeadAttention, with biases."""
+    inner = heads * key_dim
+    return 3 * (width + 1) * inner + (inner + 1) * width
+
+
+NUMBERS = {
+    "A03": [("eight times", 4096 / 512 == 8)],
+    "A06": [("1/4, 1/4 and 1/2", np.allclose(softmax([0, 0, np.log(2)]), [0.25, 0.25, 0.5]))],
+    "A07": [("less than 8 % after fifty", 0.95**50 < 0.08)],
+    "A12": [("Three", np.searchsorted(np.cumsum([0.5, 0.3, 0.15, 0.05]), 0.9) + 1 == 3)],
+    "B02": [("16", np.sqrt(256) == 16)],
+    "B04": [
+        ("1,050,624", count_heads(8, 64) == count_heads(16, 32) == 1_050_624),
+        ("2,100,736", count_heads(16, 64) == 2_100_736),
+    ],
+    "B06": [("10", np.tri(4).sum() == 10)],
+    "B11": [("16", 8192 / 512 == 16)],
+    "B12": [
+        ("196 tokens of 768", ((224 // 16) ** 2, 16 * 16 * 3) == (196, 768)),
+        ("50,176", 224**2 == 50_176 and round(224**4 / 1e9, 1) == 2.5),
+        ("144", (96 // 8) ** 2 == 144),
+    ],
+    "C03": [("1,200 and 1,500", (0.15 * 0.8 * 10_000, 0.15 * 10_000) == (1200, 1500))],
+    "C10": [
+        ("124,439,808", count_gpt(12, 768, 1024) == 124_439_808),
+        ("1.56 billion", round(count_gpt(48, 1600, 1024) / 1e9, 2) == 1.56),
+        ("38,597,376", 50_257 * 768 == 38_597_376),
+    ],
+    "C12": [
+        ("174 billion", round(12 * 12_288**2 * 96 / 1e9) == 174),
+        ("175 billion", round(count_gpt(96, 12_288, 2048) / 1e9) == 175),
+    ],
+    "D01": [("5 + 2 = 7", merge({"low": 5, "owl": 2, "new": 3}) == ("ow", 7))],
+    "D03": [("1.25 and 3;", (15 / 12, 24 / 8) == (1.25, 3))],
+    "D05": [("3,000 and 375", (3 * 32_000 / 32, 3 * 32_000 / 256) == (3000, 375))],
+    "D06": [("At step 4,000", 1 / np.sqrt(4000) == pytest.approx(4000 * 4000**-1.5))],
+    "D13": [
+        ("498 MB", round(count_gpt(12, 768, 1024) * 4 / 1e6) == 498),
+        ("3, read back as about 0.0236", (round(0.02 * 127), round(3 / 127, 4)) == (3, 0.0236)),
+    ],
+    "D14": [
+        ("12,288", 8 * (768 + 768) == 12_288 and round(12_288 / 768**2, 2) == 0.02),
+        ("6,000", 4 * (1000 + 500) == 6000),
+    ],
+    "D19": [("1.8 kg", round(0.3 * 10 * 1.5 * 0.4, 6) == 1.8)],
+    "D20": [("85 % reported, 40 % real", ((30 + 4) / 40, 4 / 10) == (0.85, 0.4))],
+    "E01": [("4", 2 ** -np.log2([1 / 2, 1 / 4, 1 / 8]).mean() == 4)],
+    "E02": [("3/4", clip("dog dog dog runs", "a dog runs to the dog") == 3)],
+    "E03": [("About 0.44", round((0.9 - 0.82) / (1 - 0.82), 2) == 0.44)],
+    "E13": [("six times", (30 / 5, round((5 - 0.02 * 30) / 0.98, 1)) == (6, 4.5))],
+    "F01": [("75 MB", 75 <= 2 * 12 * 768 * 1024 * 4 / 1e6 < 76)],
+    "F02": [
+        ("four of ten", round(1 - 0.99**50, 1) == 0.4),
+        (
+            "50 ms and 2,000 ms",
+            np.percentile([50] * 985 + [2000] * 15, [50, 99]).tolist() == [50, 2000],
+        ),
+    ],
+    "F04": [("After about 9", round(3000 / (400 - 50)) == 9)],
+    "F06": [("49 of 67", (round(0.05 * 980), round(0.05 * 980 + 0.9 * 20)) == (49, 67))],
+}
+
+
+@pytest.mark.parametrize("card_id", NUMBERS)
+def test_numbers_on_the_cards_come_out(card_id):
+    card = next(card for card in CARDS if card["id"] == card_id)
+    right = next(option for option in card["quiz"]["options"] if "correct" in option)
+    text = " ".join([card["answer"], card["mistake"], right["text"], right["why"]])
+    for shown, holds in NUMBERS[card_id]:
+        assert shown in text, shown
+        assert holds, shown
 
 
 # Quiz and table
