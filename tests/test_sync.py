@@ -49,6 +49,27 @@ used_by = ["01", "02"]
 wheel = { project = "reviews", version = "1.0", sha256 = "ab12", bytes = 31990481 }
 files = [{ name = "reviews.csv", sha256 = "cd34", bytes = 565697 }]
 """
+CARDS = """
+group: A
+title: Reviews
+cards:
+  - id: A01
+    question: What is a review?
+    answer: A judgement.
+    why: It sells.
+    mistake: To trust it.
+    demo: {notebook: "01", section: 1. Reading}
+    reference: {authors: Nobody, year: 2020, title: Reviews, verified: false}
+    quiz:
+      question: Who writes reviews?
+      options:
+        - {text: people, why: They do., correct: true}
+        - {text: trees, why: They cannot.}
+        - {text: stones, why: They are silent.}
+        - {text: clouds, why: They pass by.}
+    difficulty: 1
+    tags: [review]
+"""
 README = """# A course
 
 Accuracy <!--= 01 value .3f -->?<!--/--> with Keras <!--= 01 versions.keras -->?<!--/-->.
@@ -270,6 +291,49 @@ def test_result_brings_its_own_table(repository):
     sync(repository)
     text = read(repository, "TEACHING.md")
     assert f"| fold † |\n|---|\n| 1 |\n\n{FOOTNOTE}\n\n<!--/-->" in text
+
+
+@pytest.fixture
+def with_cards(repository):
+    folder = repository / "data" / "cards"
+    folder.mkdir()
+    (folder / "ids.txt").write_text("A01\n")
+    (folder / "A.yaml").write_text(CARDS)
+    path = repository / "notebooks" / "01_reviews.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells += map(
+        new_markdown_cell, ["## 1. Reading", "## Quiz\n\n<!--= table quiz 01 --><!--/-->"]
+    )
+    nbformat.write(notebook, path)
+    return repository
+
+
+def test_cards_fill_the_quiz_and_the_table_of_theory(with_cards):
+    (with_cards / "TEACHING.md").write_text("<!--= table theory --><!--/-->\n")
+    sync(with_cards)
+    quiz = nbformat.read(with_cards / "notebooks" / "01_reviews.ipynb", as_version=4).cells[-1]
+    assert "-->\n\n**1 · Who writes reviews?**\n\n- **a** people\n" in quiz.source
+    assert "**a is right.** They do." in quiz.source
+    assert quiz.source.endswith("\n\n</details>\n\n<!--/-->")
+    link = "[01, 1. Reading](notebooks/01_reviews.ipynb#1.-Reading)"
+    assert f"| A01 | What is a review? | {link} |" in read(with_cards, "TEACHING.md")
+    assert sync(with_cards) == []
+
+    change(with_cards, "They do.", "Who else?", "data/cards/A.yaml")
+    assert sync(with_cards, write=False) == ["notebooks/01_reviews.ipynb: table quiz 01"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("<!--= table quiz 01", "<!--= table quiz 07", "no card in data/cards is demonstrated in"),
+        ("## 1. Reading", "## 1. Writing", "A.yaml, card A01: dead link: 01_reviews.ipynb has"),
+    ],
+)
+def test_a_quiz_that_cannot_be_made_is_an_error(with_cards, old, new, reason):
+    change(with_cards, old, new, "notebooks/01_reviews.ipynb")
+    with pytest.raises(SyncError, match=f"01_reviews.ipynb: marker <!--= table quiz .*{reason}"):
+        sync(with_cards)
 
 
 def test_other_files_in_the_ledger_have_no_row(repository):

@@ -8,6 +8,7 @@
 | `<!--= table results -->...<!--/-->`, and `notebooks` | data/results, title cells |
 | `<!--= table data -->...<!--/-->`, and `sources` | data/registry.toml |
 | `<!--= table NAME -->...<!--/-->` | field `table` of data/results/NAME.json |
+| `<!--= table quiz 01 -->...<!--/-->`, and `theory` | data/cards |
 
 `python -m tools.sync` rewrites what is stale; `python -m tools.sync --check` only lists it
 and exits with 1. Text in Markdown code is left alone.
@@ -23,6 +24,7 @@ from pathlib import Path
 
 import nbformat
 
+from utils.cards import load_cards, render_quiz, render_theory_table
 from utils.results import load_results
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -203,7 +205,7 @@ def render_marker(spec: str, ledger: dict[str, dict], root: Path, folder: Path) 
     """Return what belongs between a marker and its end.
 
     Args:
-        spec: `RESULT FIELD [FORMAT]` or `table NAME`.
+        spec: `RESULT FIELD [FORMAT]`, `table NAME` or `table quiz NUMBER`.
         ledger: result name to result.
         root: the repository.
         folder: where the file with the marker lies; links start there.
@@ -216,6 +218,7 @@ def render_marker(spec: str, ledger: dict[str, dict], root: Path, folder: Path) 
         "notebooks": make_notebooks_table,
         "data": make_data_table,
         "sources": make_sources_list,
+        "theory": make_theory_table,
     }
     words = spec.split()
     if words[:1] != ["table"]:
@@ -223,10 +226,13 @@ def render_marker(spec: str, ledger: dict[str, dict], root: Path, folder: Path) 
     name = " ".join(words[1:])
     if name in tables:
         return f"\n\n{tables[name](root, folder)}\n\n"
+    if words[1:2] == ["quiz"]:
+        return f"\n\n{make_quiz(' '.join(words[2:]), root)}\n\n"
     if name in ledger and ledger[name].get("table"):
         return f"\n\n{make_result_table(ledger[name])}\n\n"
     raise ValueError(
-        f"no such table; there are {', '.join(tables)} and every result with a field `table`"
+        f"no such table; there are {', '.join(tables)}, quiz NUMBER "
+        "and every result with a field `table`"
     )
 
 
@@ -371,6 +377,23 @@ def make_sources_list(root: Path, folder: Path) -> str:
             hashes = ", ".join(f"sha256 of {f['name']} `{f['sha256']}`" for f in entry["files"])
         lines.append(f"- `{name}`: {entry['source']}. {entry['citation']}. {hashes}.")
     return "\n".join(lines)
+
+
+def make_theory_table(root: Path, folder: Path) -> str:
+    """Return the table of theory questions, each with its demonstration."""
+    return render_theory_table(load_cards(root), folder)
+
+
+def make_quiz(number: str, root: Path) -> str:
+    """Return the quiz of a notebook: the cards that it demonstrates.
+
+    Raises:
+        ValueError: a card breaks a rule, or no card is demonstrated in that notebook.
+    """
+    cards = [card for card in load_cards(root) if card["demo"].get("notebook") == number]
+    if not cards:
+        raise ValueError(f"no card in data/cards is demonstrated in a notebook {number!r}")
+    return render_quiz(cards)
 
 
 def _load_registry(root: Path) -> dict[str, dict]:
