@@ -12,7 +12,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # After the setup nothing needs a network; this makes sure that nothing uses one.
 OFFLINE = COURSE_NO_DOWNLOAD=1 HF_HUB_OFFLINE=1
 
-.PHONY: help setup data course test lab torch wheelhouse refresh sync lint colab backends
+.PHONY: help setup data course test lab torch wheelhouse refresh sync deck lint colab backends
 
 help:
 	@echo "make course          run every notebook into build/ and print a table (NB=01: one)"
@@ -22,6 +22,7 @@ help:
 	@echo "make wheelhouse      collect packages and data for a classroom without a network"
 	@echo "make refresh NB=01   run a notebook in place and store its outputs and result"
 	@echo "make sync            regenerate tables, badges and first cells from their sources"
+	@echo "make deck            write the theory cards as an Anki deck into build/"
 	@echo "make lint            ruff over code and notebooks"
 	@echo "make colab           run the notebooks on Colab's versions, as Colab would"
 	@echo "make backends        run notebooks 01 to 03 under JAX and PyTorch, small settings"
@@ -60,6 +61,9 @@ refresh: data
 
 sync: setup
 	$(BIN)/python -m tools.sync
+
+deck: setup
+	$(BIN)/python -m tools.deck
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check utils tools tests benchmarks

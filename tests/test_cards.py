@@ -361,7 +361,7 @@ def test_theory_table_links_from_where_it_stands(root):
         r"| A01 | What is \|v\|? | [01, 2. Two (words), and more](notebooks/"
     )
     assert lines[4] == "| A02 | What is A02? | demonstration to come |"
-    assert "](../notebooks/01_words.ipynb#" in render_theory_table(cards, root / "drafts")
+    assert "](../notebooks/01_words.ipynb#" in render_theory_table(cards, root / "notes")
 
 
 # The deck

@@ -16,7 +16,6 @@ from utils.data import ROOT
 
 MAX_WORDS = 120  # of an answer
 NUM_OPTIONS = 4  # of a quiz
-FOLDERS = ("notebooks", "drafts")  # where a notebook is looked for, in this order
 TO_COME = "demonstration to come"
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first is ten times as fast
 CARD = {
@@ -192,7 +191,7 @@ def _find_demo(demo: dict, root: Path) -> Path | None:
     if "notebook" not in demo:
         return None
     number = demo["notebook"]
-    paths = [p for folder in FOLDERS for p in sorted((root / folder).glob(f"{number}_*.ipynb"))]
+    paths = sorted((root / "notebooks").glob(f"{number}_*.ipynb"))
     if not paths:
         raise ValueError(f"dead link: no notebook has the number {number!r}")
     sections = list_sections(paths[0])

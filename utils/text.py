@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 WORD_RULES = [  # the same rules run in Python and inside a saved model
+    ("[\x1c-\x1e\x85\u2028\u2029]", " "),  # rare line breaks, which would break a saved vocabulary
     (r"''", ' " '),
     (r"n't\b", " n't"),
     (r"'(s|re|ve|ll|d|m)\b", r" '\1"),
