@@ -161,6 +161,10 @@ TOO = (
     *("difficult", "easy", "strange", "sad", "busy", "tired", "serious", "lazy", "shy", "hot"),
     *("cold", "dangerous", "dirty", "modern", "slow"),
 )
+SINGLE = (  # what one has one of
+    *("wallet", "passport", "umbrella", "toothbrush", "comb", "phone", "computer", "tablet"),
+    *("camera", "printer", "raincoat", "coat", "watch", "swimsuit", "belt", "ladder"),
+)
 COLORS = ("red", "blue", "green", "black", "white", "yellow", "gray", "brown")
 NATIONS = ("french", "italian", "japanese", "german", "spanish")
 
@@ -262,7 +266,9 @@ class Writer:
             if kind == "kin1" or noun in ("mother", "father"):
                 return np(noun, mine if mine not in ("our", "their", "the") else "my")
             return np(noun, mine if mine != "the" else "my", self.chance(0.3))
-        elif kind in ("info", "exam", "meal", "home"):
+        elif kind == "meal":
+            return np(noun, mine)
+        elif kind in ("info", "exam", "home"):
             return np(noun, self.pick(("the", mine)), adj=self.adjective(noun, 0.15))
         elif kind in ("animal", "transport"):
             options = ("the", "this") if definite else ("a", "the", "some", "two", "three")
@@ -292,8 +298,12 @@ class Writer:
             plural = det not in ("a",) or plural
             det = "some" if det in ("a", "two", "three", "four", "a few", "") else det
             plural = True
-        if noun in ("television", "radio", "light", "breakfast"):
+        if noun in ("television", "radio", "light") or (det == mine and noun in SINGLE):
             plural = False
+        if det == "the" and plural and kind not in PEOPLE and self.chance(0.2):
+            det = "all the"
+        elif det == "a few" and self.chance(0.4):
+            det = self.pick(("many", "several"))
         adjective = self.adjective(noun, 0.25 if not habit else 0.1)
         if adjective in ("first", "last") and det not in ("the", mine):
             adjective = ""
@@ -301,7 +311,8 @@ class Writer:
 
     def degree(self, adjective: str) -> str:
         """Return "", very or too, as it suits an adjective."""
-        plain = ("in a hurry", "open", "closed", "broken", "wooden", "married", "alone", "late", "ready", "ill",
+        plain = ("in a hurry",
+                 "open", "closed", "broken", "wooden", "married", "alone", "late", "ready", "ill",
                  "first", "last", "empty", "delicious", "ripe", *COLORS, *NATIONS)  # fmt: skip
         if adjective in plain or self.chance(0.4):
             return ""
@@ -327,7 +338,11 @@ class Writer:
         if verb in MORNING:
             times = [t for t in times if not re.search("evening|tonight|hour|week|minutes|soon", t)]
         elif verb == "go to bed":
-            times = [t for t in times if not re.search("morning|week|ago|month|sunday|summer|year|soon", t)]
+            times = [
+                t
+                for t in times
+                if not re.search("morning|week|ago|month|sunday|summer|year|soon", t)
+            ]
         return phrase(self.pick(times))
 
     def tense_and_time(self, verb: str) -> tuple[str, Phrase | None, bool]:
@@ -343,8 +358,10 @@ class Writer:
         kind = {"past": "past", "future": "future", "present": "habit", "progressive": "now"}[tense]
         same = VERBS[verb]["past"] == verb  # read, put on, cut: the time shows the tense
         far = has(verb, "far")
-        return tense, self.time(kind, far=far) if self.chance(0.5) or same or tense == "present" else None, (
-            tense == "present"
+        return (
+            tense,
+            self.time(kind, far=far) if self.chance(0.5) or same or tense == "present" else None,
+            (tense == "present"),
         )
 
     def doing(self, subject=None, verb="", *, time=True, **options) -> Phrase:
@@ -430,7 +447,7 @@ class Writer:
 
     def negation(self):
         """Return somebody does not do something."""
-        verb = self.pick(list_verbs("object"))
+        verb = self.pick([v for v in list_verbs("object") if v != "prefer"])
         subject = self.subject()
         stative = has(verb, "stative")
         kind = self.weigh(**{"not": 4, "any more": 2 if stative or has(verb, "habit") else 0,
@@ -438,7 +455,8 @@ class Writer:
                              "yet": 0 if stative else 2})  # fmt: skip
         definite, generic = has(verb, "definite"), has(verb, "generic")
         habit = kind in ("never", "any more")
-        obj = self.thing(self.pick(get_objects(verb, subject)), subject, definite=definite, generic=generic,
+        obj = self.thing(self.pick(get_objects(verb, subject)), subject,
+                         definite=definite, generic=generic,
                          indefinite=has(verb, "indefinite"),
                          habit=habit and not definite and not generic)  # fmt: skip
         if obj.en[0][0] in ("two", "three", "four", "a", "some") and kind == "yet":
@@ -478,7 +496,9 @@ class Writer:
         verb = self.pick([v for v in list_verbs("object") if not has(v, "stative")
                           and not has(v, "past")])  # fmt: skip
         subject = self.subject()
-        obj = self.thing(self.pick(get_objects(verb, subject)), subject, definite=has(verb, "definite"))
+        obj = self.thing(
+            self.pick(get_objects(verb, subject)), subject, definite=has(verb, "definite")
+        )
         neg = "not" if modal in ("can", "want to") and self.chance(0.4) else ""
         extra = (self.time("future"),) if self.chance(0.4) and verb != "understand" else ()
         if modal in ("have to", "hope to") or subject.person == 1:
@@ -495,7 +515,9 @@ class Writer:
         verb = self.pick((*REFLEXIVE[:6], "leave", "go out", "go home", "sleep", "dance"))
         modal = self.pick(("want to", "must", "can", "would like to", "have to"))
         neg = "not" if modal in ("want to", "can") and self.chance(0.4) else ""
-        return clause(subject, verb, modal=modal, neg=neg, extra=self.time("future", verb=verb)), "."
+        return clause(
+            subject, verb, modal=modal, neg=neg, extra=self.time("future", verb=verb)
+        ), "."
 
     def decision(self):
         """Return decided to, tried to, forgot to, began to ..."""
@@ -503,7 +525,9 @@ class Writer:
                           and not has(v, "past") and v not in ("meet", "see")])  # fmt: skip
         modal = self.pick(("decide to", "try to", "forget to"))
         subject = self.subject()
-        obj = self.thing(self.pick(get_objects(verb, subject)), subject, definite=has(verb, "definite"))
+        obj = self.thing(
+            self.pick(get_objects(verb, subject)), subject, definite=has(verb, "definite")
+        )
         extra = (self.time("past"),) if self.chance(0.2) else ()
         neg = "not" if modal == "forget to" and self.chance(0.2) else ""
         return clause(subject, verb, "past", modal=modal, neg=neg, obj=obj, extra=extra), "."
@@ -521,7 +545,8 @@ class Writer:
         if key not in ("other", "you") or (key == "you" and self.chance(0.3)):
             address = self.vocative(key)
         tense, when, habit = self.tense_and_time(verb)
-        obj = self.thing(self.pick(get_objects(verb, subject)), subject, definite=has(verb, "definite"),
+        obj = self.thing(self.pick(get_objects(verb, subject)), subject,
+                         definite=has(verb, "definite"),
                          generic=has(verb, "generic"), habit=habit)  # fmt: skip
         extra = (when,) if when else ()
         return clause(subject, verb, tense, ask=ask, obj=obj, extra=extra) + address, "?"
@@ -549,7 +574,17 @@ class Writer:
         if subject.noun == "i":
             subject = pro("you")
         if kind == "what":
-            verbs = ("eat", "drink", "buy", "read", "write", "look for", "prepare", "draw", "choose")
+            verbs = (
+                "eat",
+                "drink",
+                "buy",
+                "read",
+                "write",
+                "look for",
+                "prepare",
+                "draw",
+                "choose",
+            )
             verb = self.pick(verbs)
             tense = self.pick(("progressive", "past", "future"))
             if tense == "progressive" and has(verb, "punctual"):
@@ -569,15 +604,19 @@ class Writer:
             who = Nominal(*_who(), person=2, noun="he")
             return self.doing(who), "?"
         if kind == "whom":
-            preposition = self.pick((("for", "pour"), ("with", "avec")))
             verb = self.pick(("leave", "work", "travel", "have dinner", "dance", "go out"))
             p, w = new_id(), new_id()
             tense = self.pick(("past", "future"))
-            result = clause(subject, verb, tense, ask="est-ce",
-                            wh=Phrase(tokens("who", w), tokens("avec", p) + tokens("qui", w)))
+            result = clause(
+                subject,
+                verb,
+                tense,
+                ask="est-ce",
+                wh=Phrase(tokens("who", w), tokens("avec", p) + tokens("qui", w)),
+            )
             result.en += tokens("with", p)
             when = self.time("past" if tense == "past" else "future")
-            return (join(result, when) if preposition[0] == "for" else result), "?"
+            return (join(result, when) if self.chance(0.5) else result), "?"
         if kind in ("which", "many"):
             verb = self.pick(("read", "buy", "choose", "eat", "find", "sell", "see", "receive"))
             noun = self.pick([n for n in get_objects(verb) if NOUNS[n]["class"] not in MASS
@@ -650,9 +689,7 @@ class Writer:
             modal, tense = self.pick(("can", "must", "want to")), "present"
             neg = "" if modal == "must" else neg
             extra = (self.time("future"),) if self.chance(0.5) else ()
-        return clause(
-            subject, verb, tense, modal=modal, neg=neg, obj=pro(key), extra=extra
-        ), "."
+        return clause(subject, verb, tense, modal=modal, neg=neg, obj=pro(key), extra=extra), "."
 
     def giving(self):
         """Return somebody gives something to somebody."""
@@ -765,12 +802,16 @@ class Writer:
         """Return my hands and me ... les mains."""
         subject = pro(self.pick(("i", "you", "he", "she", "we", "they")))
         p, v, n, d = new_id(), new_id(), new_id(), new_id()
-        noun, english, french, verb = self.pick((("hands", "wash", "laver", "les mains"),
-            ("teeth", "brush", "brosser", "les dents"), ("hair", "wash", "laver", "les cheveux")))
-        noun, english, infinitive_, french = noun, english, french, verb
+        noun, english, infinitive_, french = self.pick(
+            (
+                ("hands", "wash", "laver", "les mains"),
+                ("teeth", "brush", "brosser", "les dents"),
+                ("hair", "wash", "laver", "les cheveux"),
+            )
+        )
         article, body = french.split()
         owner = self.owned(subject)
-        modal = self.pick(("must", "going"))
+        modal = self.pick(("must", ""))
         when = self.time("habit")
         reflexive = ("me", "te", "se", "nous", "vous", "se")[subject.person]
         form = english + ("es" if english.endswith("sh") else "s") * (subject.person == 2)
@@ -779,7 +820,11 @@ class Writer:
             a = new_id()
             from_table = ("dois", "dois", "doit", "devons", "devez", "doivent")
             en = tokens("must", a) + tokens(english, v)
-            fr = tokens(from_table[subject.person], a) + tokens(reflexive, p) + tokens(infinitive_, v)
+            fr = (
+                tokens(from_table[subject.person], a)
+                + tokens(reflexive, p)
+                + tokens(infinitive_, v)
+            )
         else:
             en, fr = tokens(form, v), tokens(reflexive, p) + tokens(stem, v)
         en = subject.en + en + tokens(owner, p, d) + tokens(noun, n)
@@ -842,7 +887,14 @@ class Writer:
             ask = "invert" if key in ("you_v", "you_vf") else "est-ce"
             return be(pro(key), adjective, very=very, ask=ask) + self.vocative(key), "?"
         if form == "adverb" and adjective in (
-            "late", "tired", "busy", "alone", "sad", "happy", "angry", "ill"
+            "late",
+            "tired",
+            "busy",
+            "alone",
+            "sad",
+            "happy",
+            "angry",
+            "ill",
         ):
             adverb = self.pick(("always", "often", "sometimes"))
             return be(subject, adjective, adv=adverb), "."
@@ -859,9 +911,8 @@ class Writer:
             female = False
         # A plural of both genders takes the masculine.
         job = np(noun, "", subject.plural, female=female)
-        i = new_id()
         what = Phrase(([] if subject.plural else tokens("A")) + job.en, job.fr[-1:], job.lemmas)
-        form = self.weigh(plain=5, negative=2, also=1, future=1, question=1)
+        form = self.weigh(plain=5, negative=2, also=1, question=1)
         if form == "negative":
             return be(subject, what, neg=self.pick(("not", "any more"))), "."
         if form == "also":
@@ -869,7 +920,6 @@ class Writer:
         if form == "question" and subject.noun != "i":
             return be(subject, what, ask="est-ce"), "?"
         where = self.place("in") if self.chance(0.4) else Phrase()
-        del i
         return be(subject, what) + where, "."
 
     def comparison(self):
@@ -915,9 +965,14 @@ class Writer:
 
     def best(self):
         """Return this is the most beautiful city in France."""
-        noun = self.pick(list_nouns("town", "sight", "eatery", "shop", "street", "bridge", "nature"))
-        options = [a for a in list_adjectives(noun, True)
-                   if a not in ("open", "closed", "empty", "french", "italian", "spanish", "bad")]
+        noun = self.pick(
+            list_nouns("town", "sight", "eatery", "shop", "street", "bridge", "nature")
+        )
+        options = [
+            a
+            for a in list_adjectives(noun, True)
+            if a not in ("open", "closed", "empty", "french", "italian", "spanish", "bad")
+        ]
         if not options:
             return None
         if NOUNS[noun]["class"] in ("town", "nature"):
@@ -945,12 +1000,28 @@ class Writer:
             who = Nominal(tokens("who", r), tokens("qui", r), person=head.person,
                           gender=head.gender, plural=head.plural, noun=refer(head))  # fmt: skip
             inner = self.doing(who, time=False)
-            inner.pairs = inner.pairs
             whole = self.extend(head, inner)
             return self.frame_person(whole)
         if kind == "que":
-            verb = self.pick(("buy", "read", "find", "sell", "borrow", "choose", "write", "repair",
-                              "lose", "break", "receive", "wash", "eat", "steal", "hide"))
+            verb = self.pick(
+                (
+                    "buy",
+                    "read",
+                    "find",
+                    "sell",
+                    "borrow",
+                    "choose",
+                    "write",
+                    "repair",
+                    "lose",
+                    "break",
+                    "receive",
+                    "wash",
+                    "eat",
+                    "steal",
+                    "hide",
+                )
+            )
             noun = self.pick([n for n in get_objects(verb) if list_adjectives(n, True)
                               and NOUNS[n]["class"] not in PEOPLE])  # fmt: skip
             plural = NOUNS[noun]["class"] == "pairs" or (
@@ -959,8 +1030,13 @@ class Writer:
             head = np(noun, self.pick(("the", "the", "this")), plural)
             that = Phrase(tokens("that", r), tokens("que", r))
             actor = self.subject()
-            inner = that + clause(actor, verb, "past", gap=head,
-                                  extra=(self.time("past"),) if self.chance(0.3) else ())
+            inner = that + clause(
+                actor,
+                verb,
+                "past",
+                gap=head,
+                extra=(self.time("past"),) if self.chance(0.3) else (),
+            )
             inner.pairs = inner.pairs | {(verb, noun)}
             inner.lemmas = inner.lemmas | {noun}
             return self.frame_thing(self.extend(head, inner))
@@ -976,8 +1052,13 @@ class Writer:
             where = Phrase(tokens("where", r), tokens("où", r))
             inner = where + clause(self.subject(), verb, tense)
             return self.frame_thing(self.extend(head, inner))
-        noun = self.pick([n for n in get_objects("need")
-                          if NOUNS[n]["class"] not in MASS and NOUNS[n]["class"] != "idea"])
+        noun = self.pick(
+            [
+                n
+                for n in get_objects("need")
+                if NOUNS[n]["class"] not in MASS and NOUNS[n]["class"] != "idea"
+            ]
+        )
         head = np(noun, "the", self.chance(0.4))
         inner = clause(self.subject(), "need")
         d = new_id()
@@ -1048,6 +1129,8 @@ class Writer:
         else:
             inner = self.pick((self.simple_fact, self.future_event))()
         that = Phrase(tokens("that", t), tokens("que", t))
+        if [word for word, _ in inner.en[: len(subject.en)]] == [w for w, _ in subject.en]:
+            return None
         return join(clause(subject, verb, tense), that, inner), "."
 
     def simple_fact(self) -> Phrase:
@@ -1100,7 +1183,6 @@ class Writer:
         ))  # fmt: skip
         effect = self.pick(effects)
         tense = self.pick(("future", "future", "progressive"))
-        s, other = (subject, again) if self.chance(0.5) else (subject, again)
         negative = effect.endswith("*")
         effect = effect.strip("*")
 
@@ -1140,18 +1222,19 @@ class Writer:
             elif verb == "swim":
                 extra = (prep("in", "dans", np(self.pick(("lake", "river", "swimming pool")))),)
             new = "progressive" if tense == "progressive" and not has(verb, "punctual") and verb \
-                not in ("stay", "rest", "hurry", "call", "take", "put on") else "future"  # fmt: skip
+                not in ("stay", "rest", "hurry", "call", "take", "put on") \
+                else "future"  # fmt: skip
             return clause(who, verb, new, neg="not" if negative else "", obj=obj, extra=extra)
 
-        reason = cause(s if self.chance(0.0) else other)
+        reason = cause(again)
         cause_words = [form for form, _ in reason.en]
         if self.chance(0.6):
-            result = act(s)
+            result = act(subject)
             if result is None:
                 return None
             return join(result, pair("because", "parce que"), reason), "."
-        reason = cause(s)
-        result = act(other)
+        reason = cause(subject)
+        result = act(again)
         if result is None:
             return None
         return join(reason, comma(), pair("so", "donc"), result), "."
@@ -1194,9 +1277,7 @@ class Writer:
             return join(pair(*word), condition, comma(), main), "."
         else:
             state = self.pick(("tired", "be hungry", "be thirsty", "be cold", "be hot"))
-            condition = (
-                clause(pro("you"), state) if state in VERBS else be(pro("you"), state)
-            )
+            condition = clause(pro("you"), state) if state in VERBS else be(pro("you"), state)
             verb, obj = {
                 "tired": ("rest", None),
                 "be hungry": ("eat", np(self.pick(list_nouns("fruit", "food")), "a")),
@@ -1236,7 +1317,7 @@ class Writer:
                 main = clause(subject, "phone", tense, obj=friend)
                 i = new_id()
                 invite = Phrase(
-                    tokens("to", p) + tokens("invite", i) + tokens(PRONOUNS[refer(friend)][1], i + 0),
+                    tokens("to", p) + tokens("invite", i) + tokens(PRONOUNS[refer(friend)][1], i),
                     tokens("pour", p) + tokens(PRONOUNS[refer(friend)][3], i)
                     + tokens("inviter", i), frozenset({"invite"}),
                 )  # fmt: skip
@@ -1272,12 +1353,8 @@ class Writer:
             verb = "finish"
         leave = self.pick(("leave", "go out", "go home"))
         if noun == "letter":
-            main = clause(subject, "throw away", "past", obj=np("newspaper", "the"))
-            obj, verb = np("newspaper"), "read"
-            obj = np("letter", "the")
             main = clause(subject, "answer", "past", obj=np("question", "the"))
-            return join(main, infinitive("read", without, obj=np("text" if 0 else "book"),
-                                         ing=True)), "."  # fmt: skip
+            return join(main, infinitive("read", without, obj=np("book"), ing=True)), "."
         main = clause(subject, leave, "past")
         return join(main, infinitive(verb, without, obj=obj, ing=True)), "."
 
@@ -1290,7 +1367,11 @@ class Writer:
         def someone(kind):
             if kind == "kin":
                 return self.relative("my")
-            return pro(self.pick(("i", "he", "she", "we", "they"))) if kind == "pronoun" else name(kind)
+            return (
+                pro(self.pick(("i", "he", "she", "we", "they")))
+                if kind == "pronoun"
+                else name(kind)
+            )
 
         one, other = someone(first), someone(second)
         if one.noun == other.noun or {one.noun, other.noun} == {"i", "we"}:
@@ -1308,47 +1389,56 @@ class Writer:
                 clause(who, verb, obj=self.thing(noun, who, generic=True))
                 for who, noun in ((one, a), (other, b))
             ]
-        elif kind == "have":
-            parts = [self.doing(who, self.pick(("have", "want", "need")), time=False)
-                     for who in (one, other)]  # fmt: skip
         else:
             tense = self.pick(("past", "future", "progressive"))
-            flag = "punctual" if tense == "progressive" else "stative"
-            verbs = [v for v in list_verbs("object") if not has(v, flag) and not has(v, "stative")
+            verbs = [v for v in list_verbs("object") if not has(v, "stative")
+                     and v not in ("read", "cut", "put on", "steal")
                      and not (has(v, "past") and tense != "past")
-                     and v not in ("read", "cut", "put on", "steal")]  # fmt: skip
+                     and not (has(v, "punctual") and tense == "progressive")]  # fmt: skip
+            verb = self.pick(verbs) if kind == "action" else self.pick(("have", "want", "need"))
+            a = self.pick(get_objects(verb))
+            alike = [n for n in list_nouns(NOUNS[a]["class"]) if n in get_objects(verb)]
+            b = self.pick(alike)
+            if a == b:
+                return None
+            options = {"definite": has(verb, "definite"), "indefinite": has(verb, "indefinite")}
             parts = []
-            for who in (one, other):
-                verb = self.pick(verbs)
-                obj = self.thing(self.pick(get_objects(verb, who)), who, definite=has(verb, "definite"))
-                parts.append(clause(who, verb, tense, obj=obj))
+            for who, noun in ((one, a), (other, b)):
+                if noun not in get_objects(verb, who):
+                    return None
+                obj = self.thing(noun, who, **options)
+                parts.append(clause(who, verb, tense if kind == "action" else "present", obj=obj))
             when = self.time({"past": "past", "future": "future"}.get(tense, "now"))
-            if self.chance(0.4):
+            if kind == "action" and self.chance(0.4):
                 parts.append(when)
         return join(parts[0], pair(*link), *parts[1:]), "."
 
     def compound(self):
-        """Return two statements of any kind."""
-        kinds = ("statement", "giving", "object_pronoun", "motion", "decision")
-        if self.chance(0.3):
-            made = self.pick((self.antecedent, self.giving_it, self.sequence, self.reason,
-                              self.relative_clause))()  # fmt: skip
+        """Return long sentences: what people think, and who gives what to whom."""
+        if self.chance(0.4):
+            t = new_id()
+            made = self.pick((self.sequence, self.reason, self.relative_clause))()
             if made is None or made[1] != ".":
                 return None
-            t = new_id()
-            subject = self.subject(pronoun=5, kin=3, name=2)
-            verb = self.pick(("think", "believe", "say", "hope"))
-            if verb == "hope":
-                verb = "think"
+            subject = self.subject(he=2, kin=3, name=2)
             that = Phrase(tokens("that", t), tokens("que", t))
+            verb = self.pick(("think", "believe", "say"))
+            if [word for word, _ in made[0].en[: len(subject.en)]] == [w for w, _ in subject.en]:
+                return None
             return join(clause(subject, verb), that, made[0]), "."
-        first, second = (getattr(self, self.pick(kinds))() for _ in range(2))
-        if first is None or second is None or "?" in (first[1], second[1]):
-            return None
-        if second[0].en[0][0] in ("he", "she", "they"):  # who would that be?
-            return None
+        verb = self.pick([v for v in list_verbs("give") if v != "read to"])
+        tense = self.pick(("past", "future", "progressive"))
+        parts = []
+        for who in self.random.sample(list_nouns("given"), 2):
+            subject = name(who)
+            obj = self.thing(self.pick(get_objects(verb)), subject)
+            to = self.relative(self.owned(subject)) if self.chance(0.6) else self.relative("my")
+            parts.append(clause(subject, verb, tense, obj=obj, to=to))
         link = self.pick((("and", "et"), ("but", "mais")))
-        return join(first[0], comma(), pair(*link), second[0]), "."
+        if self.chance(0.5):
+            kind = {"past": "past", "future": "future", "progressive": "now"}[tense]
+            parts.append(self.time(kind))
+        return join(parts[0], pair(*link), *parts[1:]), "."
 
     def existence(self):
         """Return there is, there are, is there."""
@@ -1413,26 +1503,61 @@ class Writer:
         elif self.chance(0.4):
             end = self.please(False)
         else:
-            end = join(comma(), name(self.pick(list_nouns("given")))) if self.chance(0.3) else Phrase()
-        verbs = ("open", "close", "wash", "clean", "finish", "read", "take", "listen to", "look at",
-                 "turn on", "turn off", "choose", "water", "correct", "prepare", "call", "wait for",
-                 "eat", "drink", "buy", "put on", "take off", "repair", "explain", "learn")
+            end = (
+                join(comma(), name(self.pick(list_nouns("given"))))
+                if self.chance(0.3)
+                else Phrase()
+            )
+        verbs = (
+            "open",
+            "close",
+            "wash",
+            "clean",
+            "finish",
+            "read",
+            "take",
+            "listen to",
+            "look at",
+            "turn on",
+            "turn off",
+            "choose",
+            "water",
+            "correct",
+            "prepare",
+            "call",
+            "wait for",
+            "eat",
+            "drink",
+            "buy",
+            "put on",
+            "take off",
+            "repair",
+            "explain",
+            "learn",
+        )
         if kind == "lets":
             verb = self.pick(("take", "buy", "visit", "invite", "prepare", "watch", "listen to",
                               "wait for", "sing", "finish", "eat", "drink", "open"))  # fmt: skip
-            obj = self.thing(self.pick(get_objects(verb)), pro("we"), definite=has(verb, "definite"))
+            obj = self.thing(
+                self.pick(get_objects(verb)), pro("we"), definite=has(verb, "definite")
+            )
             return command(verb, 3, obj=obj), "!"
         if kind == "reflexive":
             verb = self.pick(("hurry", "get up", "wake up", "rest", "get dressed", "have fun",
                               "go to bed"))  # fmt: skip
-            extra = () if verb in ("hurry", "get dressed", "have fun") else (self.time("future", verb=verb),)
+            when = {"rest": "this weekend", "get up": "tomorrow", "wake up": "tomorrow morning"}
+            extra = (phrase(when[verb]),) if verb in when else ()
             neg = verb in ("get up", "go to bed") and self.chance(0.3)
             return command(verb, person, neg=neg, extra=extra) + end, "!"
         if kind == "give":
             verb = self.pick(("give", "show", "send", "lend", "bring to"))
             obj = self.thing(self.pick(get_objects(verb)), you, definite=self.chance(0.5))
             keys = ("i", "i", "we", "he", "she", "they")
-            to = pro(self.pick(keys)) if self.chance(0.7) else self.relative(self.pick(("my", "her")))
+            to = (
+                pro(self.pick(keys))
+                if self.chance(0.7)
+                else self.relative(self.pick(("my", "her")))
+            )
             return command(verb, person, obj=obj, to=to, neg=self.chance(0.25)) + end, "!"
         if kind == "pronoun":
             verb = self.pick(("help", "call", "phone", "wait for", "invite", "answer", "follow",
@@ -1454,8 +1579,20 @@ class Writer:
         verb = self.pick(verbs)
         neg = kind == "negative"
         if neg:
-            verb = self.pick(("open", "close", "forget", "lose", "break", "eat", "drink", "take",
-                              "turn off", "throw away"))
+            verb = self.pick(
+                (
+                    "open",
+                    "close",
+                    "forget",
+                    "lose",
+                    "break",
+                    "eat",
+                    "drink",
+                    "take",
+                    "turn off",
+                    "throw away",
+                )
+            )
         noun = self.pick(get_objects(verb))
         obj = self.thing(noun, you, definite=True if not neg else has(verb, "definite") or True)
         return command(verb, person, obj=obj, neg=neg) + end, "!"
@@ -1512,7 +1649,8 @@ class Writer:
             ("sleep", ("well", "very well", "a lot")), ("run", ("quickly", "slowly", "very well")),
             ("walk", ("quickly", "slowly", "a lot")), ("dance", ("well", "very well")),
             ("swim", ("well", "very well", "quickly")), ("sing", ("well", "very well")),
-            ("eat", ("quickly", "slowly", "well", "a lot")), ("drive", ("quickly", "slowly", "well")),
+            ("eat", ("quickly", "slowly", "well", "a lot")),
+            ("drive", ("quickly", "slowly", "well")),
             ("laugh", ("a lot",)), ("travel", ("a lot",)), ("smoke", ("a lot",)),
             ("cook", ("well", "very well"))))  # fmt: skip
         manner = phrase(self.pick(manners))
@@ -1543,12 +1681,9 @@ class Writer:
             to = prep("to", "à", other)
             return clause(subject, verb, obj=obj, extra=to), "."
         if self.chance(0.3):
-            adverb = phrase("a lot")
-            result = clause(subject, "like", neg=self.pick(("", "not")), obj=obj)
             if verb != "like":
                 return None
-            del adverb
-            return result, "."
+            return clause(subject, "like", neg=self.pick(("", "not")), obj=obj), "."
         neg = "not" if verb == "like" and self.chance(0.5) else ""
         return clause(subject, verb, neg=neg, obj=obj), "."
 
@@ -1584,10 +1719,7 @@ class Writer:
         if neg:
             verb = tokens("don't" if plural else "doesn't", n) + tokens("hurt", h)
             verb += tokens("any more", n) if neg == "any more" else []
-        if neg == "any more":
-            when = Phrase()
-        else:
-            when = self.time("now") if self.chance(0.6) else Phrase()
+        when = self.time("now") if neg != "any more" and self.chance(0.6) else Phrase()
         en = tokens(owner, o) + part.en[-1:] + verb
         fr = tokens(subject.fr[0][0], o) + (tokens("ne", n) if neg else []) + tokens(avoir, h)
         fr += tokens({"not": "pas", "any more": "plus", "": ""}[neg], n) + tokens("mal", h)
@@ -1598,7 +1730,11 @@ class Writer:
         """Return it rains, it is cold."""
         kind = self.weigh(rain=3, fine=3)
         tense = self.pick(("progressive", "past", "future"))
-        where = prep("in", "à", np(self.pick(CITIES), "name")) if self.chance(0.6) else self.country("in")
+        where = (
+            prep("in", "à", np(self.pick(CITIES), "name"))
+            if self.chance(0.6)
+            else self.country("in")
+        )
         when = self.time({"past": "past", "future": "future"}.get(tense, "now"))
         if kind == "rain":
             verb = self.pick(("rain", "snow"))
@@ -1680,9 +1816,7 @@ class Writer:
         verb = action
         tense = self.pick(("present", "past", "future"))
         subject = self.subject()
-        when = self.time(
-            {"past": "past", "future": "future", "present": "habit"}[tense], verb=verb
-        )
+        when = self.time({"past": "past", "future": "future", "present": "habit"}[tense], verb=verb)
         if any(w in " ".join(f for f, _ in when.en) for w in ("hour", "minutes", "ago", "soon")):
             when = None
         return join(clause(subject, verb, tense, extra=(at, time)),
@@ -1691,7 +1825,8 @@ class Writer:
     def price(self):
         """Return costs fifty euros, has only two tickets."""
         if self.chance(0.5):
-            noun = self.pick(list_nouns("clothes", "pairs", "text", "toy", "dishware", "bag", "ticket",
+            noun = self.pick(list_nouns("clothes", "pairs", "text", "toy", "dishware", "bag",
+                                        "ticket",
                                         "tool", "jewel"))  # fmt: skip
             plural = NOUNS[noun]["class"] == "pairs" or self.chance(0.2)
             what = np(noun, self.pick(("this", "the")), plural, adj=self.adjective(noun, 0.3))
@@ -1699,8 +1834,26 @@ class Writer:
                                 "a hundred"))  # fmt: skip
             return clause(what, "cost", obj=np("euro", number)), "."
         subject = self.subject()
-        noun = self.pick(("ticket", "flower", "pencil", "key", "apple", "egg", "cousin", "brother",
-                          "sister", "son", "daughter", "uncle", "friend", "day", "euro", "cat"))
+        noun = self.pick(
+            (
+                "ticket",
+                "flower",
+                "pencil",
+                "key",
+                "apple",
+                "egg",
+                "cousin",
+                "brother",
+                "sister",
+                "son",
+                "daughter",
+                "uncle",
+                "friend",
+                "day",
+                "euro",
+                "cat",
+            )
+        )
         if noun in ("mother", "father", "grandmother"):
             noun = "brother"
         number = self.pick(("two", "three", "four", "five"))
@@ -1726,7 +1879,9 @@ class Writer:
             if self.chance(0.4):
                 words = self.pick(("learn", "understand"))
                 obj = np(noun, "generic")
-                tense = self.pick(("past", "future", "progressive")) if words == "learn" else "present"
+                tense = (
+                    self.pick(("past", "future", "progressive")) if words == "learn" else "present"
+                )
                 return clause(subject, words, tense, obj=obj,
                               neg="not" if neg else ""), "."  # fmt: skip
             if self.chance(0.4):
@@ -1782,7 +1937,7 @@ class Writer:
     def duration(self):
         """Return have been living ... for two years and habiter ... depuis deux ans."""
         subject = self.subject()
-        v, f = new_id(), new_id()
+        v = new_id()
         have = "has" if subject.person == 2 else "have"
         number, unit = self.pick((("two", "year"), ("three", "year"), ("ten", "year"),
                                   ("six", "month"), ("two", "week"), ("five", "year"),
@@ -1800,7 +1955,6 @@ class Writer:
         ids = present.fr[len(subject.fr)][1] | {v}
         english = [(w, ids) for w in (have, "been")] + present.en[head + 1 :]
         whole = Phrase(subject.en + english, present.fr, present.lemmas | subject.lemmas)
-        del f
         time = prep("for", "depuis", np(unit, number))
         return join(whole, where(), time), "."
 
@@ -1833,7 +1987,8 @@ PATTERNS = {
     "object_pronoun": 7, "giving": 7, "giving_it": 4, "antecedent": 7, "reflexive": 3, "washing": 1,
     "predicate": 8, "feeling": 3, "profession": 2, "comparison": 5, "best": 2,
     "relative_clause": 10, "reported": 6, "reason": 5, "whenever": 4, "sequence": 4,
-    "coordination": 8, "compound": 5, "existence": 6, "location": 4, "order": 9, "motion": 5, "activity": 4,
+    "coordination": 8, "compound": 7, "existence": 6, "location": 4, "order": 9,
+    "motion": 5, "activity": 4,
     "taste": 3, "pain": 1, "weather": 2, "ageing": 1, "clock": 2, "price": 3, "playing": 3,
     "missing": 1, "duration": 2,
 }  # fmt: skip
@@ -1964,9 +2119,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--size", type=int, default=RAW_SIZE, help="sentences before the split")
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).with_name("phrasebook.tsv.gz")
-    )
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("phrasebook.tsv.gz"))
     options = parser.parse_args()
     rows = split_rows(generate(options.seed, options.size))
     write(rows, options.out)

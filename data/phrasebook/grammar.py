@@ -356,10 +356,23 @@ DETERMINERS = {
     "all the": ("", "", "tous LES"),
 }
 NUMBERS = {
-    "two": "deux", "three": "trois", "four": "quatre", "five": "cinq", "six": "six",
-    "seven": "sept", "eight": "huit", "nine": "neuf", "ten": "dix", "eleven": "onze",
-    "twelve": "douze", "fifteen": "quinze", "twenty": "vingt", "thirty": "trente",
-    "forty": "quarante", "fifty": "cinquante", "a hundred": "cent",
+    "two": "deux",
+    "three": "trois",
+    "four": "quatre",
+    "five": "cinq",
+    "six": "six",
+    "seven": "sept",
+    "eight": "huit",
+    "nine": "neuf",
+    "ten": "dix",
+    "eleven": "onze",
+    "twelve": "douze",
+    "fifteen": "quinze",
+    "twenty": "vingt",
+    "thirty": "trente",
+    "forty": "quarante",
+    "fifty": "cinquante",
+    "a hundred": "cent",
 }
 BEFORE_VOWEL = {"ma": "mon", "ta": "ton", "sa": "son", "ce": "cet", "cette": "cette"}
 MEASURES = {
@@ -629,10 +642,14 @@ def build_group(
         aux, main = BE[person], inflected("ing")
     elif tense == "future":
         start = tokens("going", a)
-        aux, main = BE[person], start + (
-            tokens("to", to) + tokens(head.english("base").removesuffix(" to"), a) + to_bare
-            if modal
-            else to_bare
+        aux, main = (
+            BE[person],
+            start
+            + (
+                tokens("to", to) + tokens(head.english("base").removesuffix(" to"), a) + to_bare
+                if modal
+                else to_bare
+            ),
         )
     elif tense == "recent":
         aux, main = ("has" if third else "have"), tokens("just", a) + inflected("participle")
@@ -693,9 +710,7 @@ def build_group(
         finite, rest, on_rest = tokens(conjugate("aller", person), a), french_infinitive, True
     elif modal:
         form = (
-            CONDITIONAL[person]
-            if modal == "would like to"
-            else conjugate(head.infinitive, person)
+            CONDITIONAL[person] if modal == "would like to" else conjugate(head.infinitive, person)
         )
         finite, rest, on_rest = tokens(form, a), french_infinitive, True
     else:
@@ -792,9 +807,7 @@ def clause(
         i = new_id()
         english_after += tokens({"y": "there", "en": "some"}[clitic], i)
         clitics += tokens(clitic, i)
-    english_after = (
-        english_to + english_after if recipient_first else english_after + english_to
-    )
+    english_after = english_to + english_after if recipient_first else english_after + english_to
     clitics.sort(key=lambda token: CLITIC_RANK.index(token[0]))
 
     # English order
@@ -958,9 +971,7 @@ def be(
             frozenset({what}),
             frozenset(pairs),
         )
-    return clause(
-        subject, "be", tense, neg=neg, ask=ask, wh=wh, adv=adv, extra=(what, *extra)
-    )
+    return clause(subject, "be", tense, neg=neg, ask=ask, wh=wh, adv=adv, extra=(what, *extra))
 
 
 def compare(subject: Nominal, adj: str, degree: str, other: Phrase, *, tense="present") -> Phrase:
@@ -1094,7 +1105,5 @@ def finish(whole: Phrase, mark: str = ".") -> tuple[str, str, str]:
     """
     whole = whole + pair(mark, mark)
     en, fr = spell_english(whole.en), spell_french(whole.fr)
-    links = [
-        f"{i}-{j}" for i, (_, a) in enumerate(en) for j, (_, b) in enumerate(fr) if a & b
-    ]
+    links = [f"{i}-{j}" for i, (_, a) in enumerate(en) for j, (_, b) in enumerate(fr) if a & b]
     return " ".join(f for f, _ in en), " ".join(f for f, _ in fr), " ".join(links)
