@@ -4,6 +4,7 @@ Every split is a function of the text alone (a hash), so it is the same on every
 and was fixed before any model was trained.
 """
 
+import csv
 import hashlib
 import re
 import unicodedata
@@ -226,3 +227,46 @@ def load_tinyshakespeare() -> tuple[str, str]:
     text = fetch("tinyshakespeare")["tinyshakespeare.txt"].read_text(encoding="utf8")
     cut = int(0.9 * len(text))
     return text[:cut], text[cut:]
+
+
+PHRASEBOOK_SPLITS = ("train", "validation", "test", "test-long", "test-compose")
+
+
+def load_phrasebook(*, split: str | None = None) -> pd.DataFrame:
+    """Load the English-French phrasebook: tokens of both sides and their gold alignment.
+
+    Tokens are lower case; data/phrasebook/README.md says how they are cut. No English sentence
+    occurs twice. Sentences of "test-long" are longer than all of the other splits; each of
+    "test-compose" holds a verb and object, or an adjective and noun, never together in "train".
+
+    Args:
+        split: "train", "validation", "test", "test-long" or "test-compose"; None for all.
+
+    Returns:
+        One row per pair: `english` and `french` (lists of tokens), `alignment` (list of pairs
+        of token indices from 0, English first; a token in no pair has no counterpart), `split`
+        and `pattern` (the rule that made the pair).
+
+    Raises:
+        ValueError: there is no such split.
+
+    Example:
+        >>> row = load_phrasebook(split="test").iloc[0]
+        >>> all(i < len(row["english"]) and j < len(row["french"]) for i, j in row["alignment"])
+        True
+    """
+    if split is not None and split not in PHRASEBOOK_SPLITS:
+        raise ValueError(
+            f"split is one of {', '.join(PHRASEBOOK_SPLITS)}, got {split!r}; "
+            "leave it out to load all of them."
+        )
+    path = fetch("phrasebook")["phrasebook.tsv.gz"]
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE)
+    if split is not None:
+        table = table[table["split"] == split].reset_index(drop=True)
+    for side in ("english", "french"):
+        table[side] = [text.split() for text in table[side]]
+    table["alignment"] = [
+        [tuple(map(int, link.split("-"))) for link in links.split()] for links in table["alignment"]
+    ]
+    return table
