@@ -74,10 +74,10 @@ def encode_bio(spans: list[Span], num_tokens: int) -> list[str]:
         ['B-PERSON', 'I-PERSON', 'O', 'O', 'B-GPE', 'O']
     """
     tags = ["O"] * num_tokens
-    for start, end, label in spans:
-        if not 0 <= start < end <= num_tokens or tags[start:end] != ["O"] * (end - start):
-            raise ValueError(f"{(start, end, label)} overlaps another span or leaves the text")
-        tags[start:end] = [f"B-{label}"] + [f"I-{label}"] * (end - start - 1)
+    for begin, end, label in spans:
+        if not 0 <= begin < end <= num_tokens or tags[begin:end] != ["O"] * (end - begin):
+            raise ValueError(f"{(begin, end, label)} overlaps another span or leaves the text")
+        tags[begin:end] = [f"B-{label}"] + [f"I-{label}"] * (end - begin - 1)
     return tags
 
 
