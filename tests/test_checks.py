@@ -46,3 +46,66 @@ def test_pool_mean(capsys, answer, said):
 def test_padding_cause(capsys, answer, said):
     checks.check_padding_cause(answer)
     assert said in capsys.readouterr().out
+
+
+def overlaps(gold, guess):
+    return gold[0] < guess[1] and guess[0] < gold[1]
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (None, "Not done yet"),
+        (lambda gold, guess: None, "Not done yet"),
+        (lambda gold, guess: gold == guess, "Not done yet"),
+        (lambda gold, guess: gold[2] == guess[2] and overlaps(gold, guess), "Correct"),
+        (overlaps, "the types differ"),
+        (lambda gold, guess: gold[2] == guess[2], "none is shared"),
+        (lambda gold, guess: gold[2] == guess[2] and gold[0] == guess[0], "wherever they begin"),
+        (
+            lambda gold, guess: gold[2] == guess[2] and gold[0] <= guess[1] and guess[0] <= gold[1],
+            "20 is the first character outside",
+        ),
+        (lambda gold, guess: gold[2] == guess[2] and gold[0] <= guess[0] < gold[1], "contains"),
+        (lambda gold: True, "raised TypeError"),
+    ],
+)
+def test_is_match(capsys, answer, said):
+    checks.check_is_match(answer)
+    assert said in capsys.readouterr().out
+
+
+def write_bioes(tags, *, single="S", last="E"):
+    found = []
+    for tag, following in zip(tags, [*tags[1:], "O"], strict=False):
+        if tag != "O" and not following.startswith("I-"):
+            tag = (single if tag.startswith("B-") else last) + tag[1:]
+        found.append(tag)
+    return found
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (lambda tags: None, "Not done yet"),
+        (lambda tags: tags, "Not done yet"),
+        (write_bioes, "Correct"),
+        (lambda tags: write_bioes(tags, single="B"), "an entity of one token is S-"),
+        (lambda tags: write_bioes(tags, last="I"), "the last token of a longer entity is E-"),
+        (lambda tags: [], "you return nothing"),
+        (lambda tags: write_bioes(tags) or ["O"], "an empty sentence"),
+        (lambda tags: 1 / 0, "raised ZeroDivisionError"),
+    ],
+)
+def test_to_bioes(capsys, answer, said):
+    checks.check_to_bioes(answer)
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [(None, "Not done"), ("c", "Correct"), ("a", "as many"), ("b", "new output"), ("d", "unlearn")],
+)
+def test_forgetting(capsys, answer, said):
+    checks.check_forgetting(answer)
+    assert said in capsys.readouterr().out

@@ -13,13 +13,17 @@ from utils.corpora import (
     compute_split_digest,
     load_glove,
     load_imdb,
+    load_medicines,
     load_movie_snippets,
+    load_ner_gold,
     load_shakespeare,
     load_tinyshakespeare,
     normalise,
+    parse_markup,
     parse_play,
 )
-from utils.data import load_registry
+from utils.data import ROOT, load_registry
+from utils.ner import TYPES
 
 SPLITS = ("train", "validation", "test")
 
@@ -276,3 +280,58 @@ def test_tinyshakespeare_is_cut_at_nine_tenths(give_files, tmp_path):
     (tmp_path / "tiny.txt").write_text("abcdefghi" * 2 + "XY")
     give_files({"tinyshakespeare.txt": tmp_path / "tiny.txt"})
     assert load_tinyshakespeare() == ("abcdefghi" * 2, "XY")
+
+
+# The gold named entities.
+
+
+@pytest.fixture(scope="module")
+def gold():
+    return load_ner_gold()
+
+
+def test_gold_is_split_as_committed(gold):
+    committed = dict(load_registry()["ner"]["splits"])
+    assert compute_split_digest(gold) == committed.pop("sha256")
+    assert gold["split"].value_counts().to_dict() == committed
+    assert not gold["text"].map(normalise).duplicated().any()
+
+
+def test_gold_spans_are_clean(gold):
+    medicines = load_medicines()
+    assert medicines["split"].value_counts().to_dict() == {"test": 65, "train": 60}
+    for table, types in ((gold, set(TYPES)), (medicines, {"MEDICINE"})):
+        assert {label for spans in table["spans"] for *_, label in spans} == types
+        for text, spans in zip(table["text"], table["spans"], strict=True):
+            ends = [0, *(end for _, end, _ in spans)]
+            assert all(start >= end for (start, *_), end in zip(spans, ends, strict=False))
+            for start, end, _ in spans:
+                assert text[start:end] == text[start:end].strip() != ""
+    assert not gold.loc[gold["kind"] == "none", "spans"].str.len().any()
+
+
+def test_the_counts_on_the_card_are_those_of_the_file(gold):
+    card = (ROOT / "data" / "ner" / "README.md").read_text(encoding="utf8")
+    for kind, part in [*gold.groupby("kind"), ("all", gold)]:
+        labels = [label for spans in part["spans"] for *_, label in spans]
+        counts = [len(part), *(labels.count(label) for label in TYPES)]
+        assert f"| {kind} | {' | '.join(map(str, counts))} |" in card
+
+
+@pytest.mark.parametrize(
+    ("marked", "text", "spans"),
+    [
+        ("", "", []),
+        ("no name (really)", "no name (really)", []),
+        ("[Zoë](PERSON)[Oslo](GPE)", "ZoëOslo", [(0, 3, "PERSON"), (3, 7, "GPE")]),
+        ("a [b c](ORG) d [e](DATE).", "a b c d e.", [(2, 5, "ORG"), (8, 9, "DATE")]),
+    ],
+)
+def test_marks_become_spans(marked, text, spans):
+    assert parse_markup(marked) == (text, spans)
+
+
+@pytest.mark.parametrize("marked", ["[a] b", "[a](org)", "[a [b](ORG)](GPE)", "a](ORG)", "[](ORG)"])
+def test_a_broken_mark_is_refused(marked):
+    with pytest.raises(ValueError, match=r"a mark is written \[words\]\(TYPE\)"):
+        parse_markup(marked)

@@ -18,6 +18,8 @@ SHAKESPEARE_VALIDATION = ("macbeth", "twelfth-night")
 # The last tenth of Tiny Shakespeare is made of these two plays; nothing trains on them.
 SHAKESPEARE_TEST = ("the-taming-of-the-shrew", "the-tempest")
 
+MARK = re.compile(r"\[([^\[\]]+)\]\(([A-Z]+)\)")  # an entity in a marked sentence
+
 # How the typed plays stray from their own form: pattern, and what it should be.
 TYPING_SLIPS = (
     (r"&amp;", "&"),
@@ -270,3 +272,63 @@ def load_phrasebook(*, split: str | None = None) -> pd.DataFrame:
         [tuple(map(int, link.split("-"))) for link in links.split()] for links in table["alignment"]
     ]
     return table
+
+
+def parse_markup(marked: str) -> tuple[str, list[tuple[int, int, str]]]:
+    """Take the marks out of a sentence and return them as spans.
+
+    Returns:
+        The plain sentence, and (start, end, type) of each entity, in characters.
+
+    Raises:
+        ValueError: a bracket belongs to no mark.
+
+    Example:
+        >>> parse_markup("[Apple](ORG) opens in [Paris](GPE).")
+        ('Apple opens in Paris.', [(0, 5, 'ORG'), (15, 20, 'GPE')])
+    """
+    spans, removed = [], 0
+    for mark in MARK.finditer(marked):
+        start = mark.start() - removed
+        spans.append((start, start + len(mark[1]), mark[2]))
+        removed += len(mark[0]) - len(mark[1])
+    text = MARK.sub(r"\1", marked)
+    if "[" in text or "]" in text:
+        raise ValueError(f"a mark is written [words](TYPE), which {marked!r} does not keep to")
+    return text, spans
+
+
+def _read_marked(name: str) -> pd.DataFrame:
+    """Read one file of `data/ner`: a column of marked sentences becomes `text` and `spans`."""
+    table = pd.read_csv(fetch("ner")[name], sep="\t", quoting=3, keep_default_na=False)
+    parsed = table.pop("sentence").map(parse_markup)
+    return table.assign(text=parsed.str[0], spans=parsed.str[1])
+
+
+def load_ner_gold() -> pd.DataFrame:
+    """Load the sentences with PERSON, ORG, GPE, DATE and MONEY marked.
+
+    About a sixth of them, by a hash of the text, is there for choosing rules and settings; the
+    rest is the test.
+
+    Returns:
+        Columns `kind` ("news", "typos", "none", ...), `text`, `spans` (a list of (start, end,
+        type), in characters) and `split` ("development" or "test").
+
+    Reference:
+        data/ner/README.md, which also holds how the sentences were annotated.
+    """
+    table = _read_marked("gold.tsv")
+    held_out = table["text"].map(lambda text: assign_bucket(text, 6)) == 0
+    table["split"] = np.where(held_out, "development", "test")
+    return table
+
+
+def load_medicines() -> pd.DataFrame:
+    """Load sentences in which medicines, and nothing else, are marked as MEDICINE.
+
+    Returns:
+        Columns `split` ("train", 60 sentences, or "test"), `text` and `spans` (as in
+        `load_ner_gold`).
+    """
+    return _read_marked("medicine.tsv").rename(columns={"part": "split"})

@@ -117,3 +117,47 @@ def plot_next_tokens(panels: dict[str, np.ndarray], tokens: list[str], *, title:
     axes[0].set_ylabel("next character")
     figure.suptitle(title)
     return list(axes)
+
+
+def plot_intervals(
+    scores: dict[str, tuple[float, float, float]], *, title: str, xlabel: str
+) -> Axes:
+    """Draw one point a name with its interval, the first name on top.
+
+    Args:
+        scores: name to (value, lower end, upper end).
+        title: the finding.
+        xlabel: name of the score.
+    """
+    _, axes = plt.subplots(figsize=(7, 0.4 * len(scores) + 1.2), layout="constrained")
+    for row, (value, low, high) in enumerate(scores.values()):
+        axes.plot([low, high], [row, row], color="#9ab6d0", linewidth=4, solid_capstyle="round")
+        axes.plot(value, row, "o", color="#24527a")
+    axes.set_yticks(range(len(scores)), list(scores))
+    axes.invert_yaxis()
+    axes.grid(axis="x", color="#dddddd")
+    axes.set(title=title, xlabel=xlabel)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    return axes
+
+
+def plot_groups(series: dict[str, dict[str, float]], *, title: str, ylabel: str) -> Axes:
+    """Draw groups of bars side by side, with their values from 0 to 1.
+
+    Args:
+        series: name to (group to value); all have the same groups, in one order.
+        title: the finding.
+        ylabel: name of the values.
+    """
+    _, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    width = 0.8 / len(series)
+    for place, (name, values) in enumerate(series.items()):
+        left = np.arange(len(values)) + (place - (len(series) - 1) / 2) * width
+        colour = ("#4878a8", "#e0904f", "#7a9a5a", "#a0a0a0")[place % 4]
+        bars = axes.bar(left, list(values.values()), 0.92 * width, label=name, color=colour)
+        axes.bar_label(bars, fmt="{:.2f}", padding=2)
+    axes.set_xticks(np.arange(len(values)), list(values))
+    axes.set(title=title, ylabel=ylabel, ylim=(0, 1.08))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, -0.1), ncols=len(series))
+    return axes
