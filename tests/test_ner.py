@@ -20,7 +20,7 @@ from utils.ner import (
     decode_bio,
     decode_viterbi,
     encode_bio,
-    encode_words,
+    encode_sentences,
     find_entities,
     load_pipeline,
     repair_bio,
@@ -315,7 +315,7 @@ ROWS, VECTORS = {"paris": 0, "élan": 1}, np.array([[1.0, 2.0], [3.0, 4.0]])
     ],
 )
 def test_words_become_a_vector_and_a_shape(words, expected):
-    features = encode_words(words, ROWS, VECTORS)
+    features = encode_sentences(words, ROWS, VECTORS)
     assert features.shape == (len(words), 2 + len(ner.SHAPES))
     found = [[*row[:2], ner.SHAPES[row[2:].argmax()]] for row in features]
     assert found == expected
@@ -323,6 +323,6 @@ def test_words_become_a_vector_and_a_shape(words, expected):
 
 
 def test_a_thousand_words_become_a_thousand_rows():
-    features = encode_words(["Paris"] * 1000, ROWS, VECTORS)
+    features = encode_sentences(["Paris"] * 1000, ROWS, VECTORS)
     assert features.shape == (1000, 8)
     assert (features == features[0]).all()

@@ -289,7 +289,7 @@ def describe_shape(word: str) -> str:
     return "Title" if word.istitle() else "MiXed"
 
 
-def encode_words(words: list[str], rows: dict[str, int], vectors: np.ndarray) -> np.ndarray:
+def encode_sentences(words: list[str], rows: dict[str, int], vectors: np.ndarray) -> np.ndarray:
     """Describe each word by its vector, zeros if it has none, and by its shape.
 
     Args:

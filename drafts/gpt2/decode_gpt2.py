@@ -1,0 +1,253 @@
+"""GPT-2's speed in the course's decoding loop, beside `transformers` and the memory's own speed.
+
+Both read the same checkpoint of random weights and write greedy text, which must be the same. Each
+runs in a process of its own; their runs alternate, and the ratio is that of medians. Steady speed
+is that of the tokens after the first: (time of N + 1 new tokens - time of 1) for N. Each token
+reads every weight once, so reading memory bounds the speed; how fast that goes is measured in
+the same run, as the best of several kernels.
+
+Run on a quiet machine: `python -m benchmarks.decode_gpt2` (about 15 minutes; needs `make torch`).
+It writes data/results/decode-gpt2.json. `--size tiny --no-record` tries it out.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+parser.add_argument("--size", default="gpt2", help="of utils.gpt2.SIZES, or tiny")
+parser.add_argument("--new-tokens", type=int, default=128)
+parser.add_argument("--prompt-tokens", type=int, default=16)
+parser.add_argument("--rounds", type=int, default=7)
+parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 8])
+parser.add_argument("--no-record", action="store_true", help="print only")
+parser.add_argument("--worker", choices=["course", "transformers", "memory"])
+SETTINGS = parser.parse_args()
+FOLDER = Path("build") / f"gpt2-random-{SETTINGS.size}"
+
+
+def answer(**facts) -> None:
+    """Send a line to the parent."""
+    print(json.dumps(facts), flush=True)
+
+
+def serve(generate, facts: dict) -> None:
+    """Generate whenever the parent asks, and say how long it took."""
+    from utils.runtime import measure_usage
+
+    answer(**facts)
+    for line in sys.stdin:
+        request = json.loads(line)
+        start = time.perf_counter()
+        tokens = generate(request["prompts"], request["count"])
+        seconds = time.perf_counter() - start
+        answer(seconds=seconds, tokens=tokens, peak=measure_usage()["peak_memory_gb"])
+
+
+def serve_course() -> None:
+    """Generate with `utils.decoding.Generator`."""
+    begin = time.perf_counter()
+    from utils.runtime import start
+
+    start()
+    from utils import gpt2
+    from utils.decoding import Generator
+
+    imported = time.perf_counter()
+    model = gpt2.load_gpt2(FOLDER)
+    loaded = time.perf_counter()
+    generator = Generator(model)
+
+    def generate(prompts, count):
+        return [row.tolist() for row in generator(prompts, count)]
+
+    serve(generate, {"import": imported - begin, "load": loaded - imported})
+
+
+def serve_transformers() -> None:
+    """Generate with `transformers`, whose model keeps keys and values too."""
+    begin = time.perf_counter()
+    import torch
+    from transformers import GPT2LMHeadModel
+
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    imported = time.perf_counter()
+    model = GPT2LMHeadModel.from_pretrained(FOLDER, dtype=torch.float32).eval()
+    loaded = time.perf_counter()
+    model.generation_config.eos_token_id = None  # no token ends a text
+    settings = {"do_sample": False, "use_cache": True, "pad_token_id": 0}
+
+    def generate(prompts, count):
+        token_ids = torch.tensor(prompts)
+        mask = torch.ones_like(token_ids)
+        found = model.generate(token_ids, attention_mask=mask, max_new_tokens=count, **settings)
+        return found[:, token_ids.shape[1] :].tolist()
+
+    serve(generate, {"import": imported - begin, "load": loaded - imported})
+
+
+def serve_memory() -> None:
+    """Read half a gigabyte with several kernels; the tokens are the bytes read a second."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    import numpy as np
+
+    threads = int(os.environ["TF_NUM_INTRAOP_THREADS"])  # the kernels have one each
+    parts = [np.ones((2**27 // threads // 1024, 1024), "float32") for _ in range(threads)]
+    vector = np.ones(1024, "float32")
+    bits = [part.view("int32") for part in parts]
+    kernels = {
+        "sum": lambda k: parts[k].sum(),
+        "largest": lambda k: bits[k].max(),
+        "inner product": lambda k: np.dot(parts[k].ravel(), parts[k].ravel()),
+        "matrix times vector": lambda k: parts[k] @ vector,
+    }
+    size = sum(part.nbytes for part in parts)
+    with ThreadPoolExecutor(threads) as pool:
+
+        def generate(prompts, count):
+            best = 0.0
+            for kernel in kernels.values():
+                start = time.perf_counter()
+                list(pool.map(kernel, range(threads)))
+                best = max(best, size / (time.perf_counter() - start))
+            return best
+
+        serve(generate, {"import": 0, "load": 0})
+
+
+class Worker:
+    """A process that generates on request, with its threads held to a number.
+
+    Args:
+        kind: "course", "transformers" or "memory".
+        threads: threads of its computations.
+    """
+
+    def __init__(self, kind: str, threads: int):
+        env = os.environ | dict.fromkeys(
+            ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), str(threads)
+        )
+        env["TF_NUM_INTEROP_THREADS"] = "1"
+        if kind == "memory":
+            env |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "benchmarks.decode_gpt2", "--worker", kind]
+        command += ["--size", SETTINGS.size]
+        self.process = subprocess.Popen(
+            command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.facts = self.hear()
+
+    def hear(self) -> dict:
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the process ended: {self.process.args}")
+        return json.loads(line)
+
+    def ask(self, prompts: list, count: int) -> dict:
+        self.process.stdin.write(json.dumps({"prompts": prompts, "count": count}) + "\n")
+        self.process.stdin.flush()
+        return self.hear()
+
+    def stop(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def compare(threads: int, batch_size: int, num_bytes: int, vocabulary_size: int) -> dict:
+    """Run all three in turn; return medians."""
+    import numpy as np
+
+    shape = (batch_size, SETTINGS.prompt_tokens)
+    prompts = np.random.default_rng(0).integers(0, vocabulary_size, shape).tolist()
+    N = SETTINGS.new_tokens
+    row, first, steady = {"threads": threads, "batch": batch_size}, {}, {}
+    workers = {kind: Worker(kind, threads) for kind in ("course", "transformers", "memory")}
+    texts = {}
+    for kind, worker in workers.items():
+        cold = worker.ask(prompts, N + 1)  # with everything that is compiled
+        worker.ask(prompts, 1)
+        texts[kind] = cold["tokens"]
+        first[kind], steady[kind] = [], []
+        warm = worker.ask(prompts, N + 1)["seconds"]
+        row[f"{kind} compile, s"] = max(0.0, cold["seconds"] - warm)
+        row |= {f"{kind} {key}, s": worker.facts[key] for key in ("import", "load")}
+    if texts["course"] != texts["transformers"]:
+        raise RuntimeError("the two did not write the same text")
+    bandwidth = []
+    for _ in range(SETTINGS.rounds):
+        for kind, worker in workers.items():
+            if kind == "memory":
+                bandwidth.append(worker.ask([], 0)["tokens"])
+                continue
+            one = worker.ask(prompts, 1)["seconds"]
+            many = worker.ask(prompts, N + 1)
+            first[kind].append(one)
+            steady[kind].append(batch_size * N / (many["seconds"] - one))
+            row[f"{kind} peak, GB"] = many["peak"]
+    for worker in workers.values():
+        worker.stop()
+    for kind in ("course", "transformers"):
+        row[f"{kind}, tokens/s"] = statistics.median(steady[kind])
+        row[f"{kind} first token, s"] = statistics.median(first[kind])
+    row["ratio"] = row["course, tokens/s"] / row["transformers, tokens/s"]
+    row["bandwidth, GB/s"] = max(bandwidth) / 1e9
+    row["share of bandwidth"] = (
+        row["course, tokens/s"] / batch_size * num_bytes / row["bandwidth, GB/s"] / 1e9
+    )
+    return row
+
+
+def main() -> None:
+    from utils.runtime import start
+
+    start(seed=0)
+    from utils import gpt2
+    from utils.results import LEDGER, record_result
+
+    tiny = gpt2.GPT2Config(vocabulary_size=300, hidden_dim=32, num_layers=2, num_heads=2)
+    config = tiny if SETTINGS.size == "tiny" else gpt2.SIZES[SETTINGS.size]
+    model = gpt2.GPT2(config)
+    num_bytes = 4 * (model.count_params() - config.context_length * config.hidden_dim)
+    gpt2.save_gpt2(model, FOLDER)
+    del model
+    table = []
+    for threads in SETTINGS.threads:
+        for batch_size in SETTINGS.batch_sizes:
+            row = compare(threads, batch_size, num_bytes, config.vocabulary_size)
+            table.append({key: round(value, 3) for key, value in row.items()})
+            print(json.dumps(table[-1], indent=1), flush=True)
+    if not SETTINGS.no_record:
+        os.environ["COURSE_RESULTS"] = str(LEDGER)
+        record_result(
+            "decode-gpt2",
+            notebook="06",
+            model=f"GPT-2 {SETTINGS.size}, random weights, float32",
+            dataset="none: random weights",
+            metric=f"tokens a second over {table[0]['threads']} thread(s), transformers = 1",
+            value=table[0]["ratio"],
+            floor=1.3,
+            baseline=1.0,
+            baseline_name="transformers' generate",
+            runs=f"median of {SETTINGS.rounds}",
+            new_tokens=SETTINGS.new_tokens,
+            table=table,
+        )
+
+
+if __name__ == "__main__":
+    if SETTINGS.worker:
+        count = int(os.environ["TF_NUM_INTRAOP_THREADS"])
+        if hasattr(os, "sched_setaffinity"):  # as many cores as threads, whoever starts more
+            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
+        {"course": serve_course, "transformers": serve_transformers, "memory": serve_memory}[
+            SETTINGS.worker
+        ]()
+    else:
+        main()

@@ -1,0 +1,315 @@
+"""GPT-2: the laws it obeys, its checkpoints, and `transformers` as the outside judge."""
+
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from utils import gpt2
+from utils.decoding import Generator
+
+SIZES = [(41, 24, 12, 2, 3), (7, 19, 5, 1, 5), (64, 33, 26, 3, 2)]
+SMALL = [gpt2.GPT2Config(*sizes) for sizes in SIZES]
+LENGTHS = [3, 9, 1]  # of prompts
+
+
+def build(config=SMALL[0], seed=0):
+    """Return a model with weights large enough for every part to matter."""
+    model = gpt2.GPT2(config)
+    random = np.random.default_rng(seed)
+    for name, variable in gpt2.name_weights(model).items():
+        mean = 1.0 if name.endswith(("ln_1.weight", "ln_2.weight", "ln_f.weight")) else 0.0
+        variable.assign(random.normal(mean, 0.4, variable.shape))
+    return model
+
+
+def make_prompts(config, seed=1):
+    random = np.random.default_rng(seed)
+    return [random.integers(0, config.vocabulary_size, n).tolist() for n in LENGTHS]
+
+
+def score(model, token_ids, num_padding=None):
+    return ops.convert_to_numpy(model(np.array(token_ids, "int32"), num_padding))
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("checkpoint")
+    gpt2.save_gpt2(build(), folder)
+    return folder
+
+
+@pytest.fixture
+def copied(checkpoint, tmp_path):
+    return shutil.copytree(checkpoint, tmp_path / "copied")
+
+
+def change_config(folder, **changes):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+# The model
+
+
+@pytest.mark.parametrize(
+    ("size", "count"),
+    [
+        ("gpt2", 124_439_808),
+        ("gpt2-medium", 354_823_168),
+        ("gpt2-large", 774_030_080),
+        ("gpt2-xl", 1_557_611_200),
+    ],
+)
+def test_published_sizes_have_their_parameters(size, count):
+    with keras.StatelessScope(initialize_variables=False):  # shapes only, no memory
+        assert gpt2.GPT2(gpt2.SIZES[size]).count_params() == count
+
+
+@pytest.mark.parametrize("sizes", [{"num_heads": 5}, {"num_layers": 0}, {"hidden_dim": 7.5}])
+def test_impossible_sizes_are_refused(sizes):
+    with pytest.raises(ValueError, match="must be a"):
+        gpt2.GPT2Config(**sizes)
+
+
+def test_the_past_does_not_see_the_future():
+    model = build()
+    token_ids = np.random.default_rng(2).integers(0, 41, (1, 12))
+    changed = token_ids.copy()
+    changed[0, 6] = (changed[0, 6] + 1) % 41
+    before, after = score(model, token_ids)[0], score(model, changed)[0]
+    assert np.abs(before[:6] - after[:6]).max() < 1e-5
+    assert np.abs(before[6:] - after[6:]).max(axis=-1).min() > 1e-3
+
+
+def test_padding_on_the_left_changes_nothing():
+    model = build()
+    token_ids = np.random.default_rng(2).integers(0, 41, (1, 8))
+    padded = np.pad(token_ids, ((0, 0), (5, 0)), constant_values=3)
+    assert np.allclose(
+        score(model, padded, np.array([5]))[:, 5:], score(model, token_ids), atol=1e-4
+    )
+    assert not np.allclose(score(model, padded)[:, 5:], score(model, token_ids), atol=1e-2)
+
+
+@pytest.mark.parametrize("sizes", [[1] * 10, [4, 1, 1, 4], [9, 1]])
+def test_reading_in_parts_equals_one_pass(sizes):
+    model = build()
+    token_ids = np.random.default_rng(3).integers(0, 41, (2, 10)).astype("int32")
+    num_padding = np.array([0, 3], "int32")
+    whole = score(model, token_ids, num_padding)
+    cache, found, start = model.make_cache(2, 13), [], 0
+    for size in sizes:
+        part = ops.convert_to_tensor(token_ids[:, start : start + size])
+        x, cache = model.read(part, num_padding, cache, start=start)
+        found.append(ops.convert_to_numpy(model.score(x)))
+        start += size
+    assert np.allclose(np.concatenate(found, axis=1), whole, atol=1e-4)
+
+
+def test_text_longer_than_the_context_is_refused():
+    with pytest.raises(ValueError, match="24 tokens at most; got 25"):
+        build()(np.zeros((1, 25), "int32"))
+
+
+@pytest.mark.parametrize("length", [5, 24, 25, 26, 49, 120])
+@pytest.mark.parametrize("stride", [7, 24])
+def test_surprise_counts_every_token_once(length, stride):
+    model = build()
+    token_ids = np.random.default_rng(4).integers(0, 41, length)
+    bits = gpt2.measure_surprise(model, token_ids, stride=stride, batch_size=2)
+    assert bits.shape == (length - 1,) and bits.min() > 0
+    logits = score(model, token_ids[None, :-1][:, :24])[0]
+    chosen = np.take_along_axis(logits, token_ids[1:25, None], axis=-1)[:, 0]
+    expected = (np.log(np.exp(logits).sum(axis=-1)) - chosen) / np.log(2)
+    assert np.allclose(bits[:24], expected, atol=1e-3)  # the first window
+    if length == 49 and stride == 24:
+        again = gpt2.measure_surprise(model, token_ids[24:], stride=24)
+        assert np.allclose(bits[24:], again, atol=1e-3)
+
+
+# Checkpoints
+
+
+def test_checkpoint_round_trip_is_bit_exact(checkpoint, tmp_path):
+    gpt2.save_gpt2(gpt2.load_gpt2(checkpoint), tmp_path)
+    for name in ("model.safetensors", "config.json"):
+        assert (tmp_path / name).read_bytes() == (checkpoint / name).read_bytes()
+
+
+def test_half_precision_file_is_half_as_large(checkpoint, tmp_path):
+    model = gpt2.load_gpt2(checkpoint)
+    gpt2.save_gpt2(model, tmp_path, dtype="float16")
+    sizes = [(f / "model.safetensors").stat().st_size for f in (tmp_path, checkpoint)]
+    assert sizes[0] < 0.75 * sizes[1]
+    token_ids = np.arange(10)[None]
+    loaded = gpt2.load_gpt2(tmp_path)
+    assert loaded.weights[0].dtype == "float32"
+    assert np.allclose(score(loaded, token_ids), score(model, token_ids), atol=0.05)
+
+
+def test_pickle_is_refused(copied):
+    (copied / "model.safetensors").rename(copied / "pytorch_model.bin")
+    with pytest.raises(gpt2.CheckpointError, match="pytorch_model.bin, a pickle"):
+        gpt2.load_gpt2(copied)
+
+
+@pytest.mark.parametrize("size", [0, 7, 100, 5000])
+def test_truncated_file_is_refused(copied, size):
+    path = copied / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(gpt2.CheckpointError, match="damaged or truncated"):
+        gpt2.load_gpt2(copied)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"model_type": "bert"}, "model_type is 'bert'"),
+        ({"activation_function": "relu"}, "activation_function is 'relu'"),
+        ({"n_inner": 13}, "n_inner is 13"),
+        ({"n_head": 5}, "multiple of num_heads"),
+        ({"n_layer": "two"}, "whole number"),
+        ({"n_positions": 25}, "shape"),
+        ({"n_layer": 3}, "lacks 12 weights"),
+        ({"n_layer": 1}, "does not have"),
+    ],
+)
+def test_foreign_configuration_is_refused(copied, changes, said):
+    change_config(copied, **changes)
+    with pytest.raises(gpt2.CheckpointError, match=said):
+        gpt2.load_gpt2(copied)
+
+
+def test_configuration_that_is_none_is_refused(copied):
+    for text in ("[]", "{", '{"model_type": "gpt2"}'):
+        (copied / "config.json").write_text(text)
+        with pytest.raises(gpt2.CheckpointError, match="not the configuration of a GPT-2"):
+            gpt2.load_gpt2(copied)
+
+
+def test_shard_outside_the_folder_is_refused(copied):
+    (copied / "model.safetensors").rename(copied.parent / "model.safetensors")
+    index = {"weight_map": {"wte.weight": "../model.safetensors"}}
+    (copied / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(gpt2.CheckpointError, match="not in"):
+        gpt2.load_gpt2(copied)
+
+
+@pytest.mark.parametrize("source", ["openai-community/no-such-gpt2", "/no/such/folder", "a b"])
+def test_missing_checkpoint_is_one_clear_error(monkeypatch, source, tmp_path):
+    monkeypatch.setenv("COURSE_NO_DOWNLOAD", "1")
+    with pytest.raises(gpt2.CheckpointError, match="neither a folder nor"):
+        gpt2.load_gpt2(source)
+
+
+def test_hub_that_does_not_answer_is_one_clear_error(monkeypatch):
+    monkeypatch.setenv("COURSE_NO_DOWNLOAD", "0")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    with pytest.raises(gpt2.CheckpointError, match="the hub did not give it"):
+        gpt2.load_gpt2("openai-community/no-such-gpt2", timeout=1)  # the tests block the network
+
+
+# Beside transformers
+
+
+@pytest.fixture(scope="module", params=SMALL, ids=lambda c: f"{c.hidden_dim}x{c.num_layers}")
+def pair(request, tmp_path_factory):
+    """Return our model and the same checkpoint in `transformers`."""
+    pytest.importorskip("torch")
+    from transformers import GPT2LMHeadModel
+
+    folder = tmp_path_factory.mktemp("pair")
+    gpt2.save_gpt2(build(request.param), folder)
+    theirs = GPT2LMHeadModel.from_pretrained(folder).eval()
+    theirs.generation_config.eos_token_id = None  # no token ends a text
+    return gpt2.load_gpt2(folder), theirs
+
+
+def test_logits_equal_those_of_transformers(pair):
+    import torch
+
+    ours, theirs = pair
+    random = np.random.default_rng(5)
+    token_ids = random.integers(0, ours.config.vocabulary_size, (3, ours.config.context_length))
+    num_padding = np.array([0, 5, 1])
+    mask = torch.tensor(np.arange(token_ids.shape[1]) >= num_padding[:, None]).long()
+    with torch.no_grad():
+        places = (mask.cumsum(-1) - 1).clamp(min=0)
+        padded = theirs(torch.tensor(token_ids), attention_mask=mask, position_ids=places).logits
+        plain = theirs(torch.tensor(token_ids)).logits
+    assert np.abs(score(ours, token_ids) - plain.numpy()).max() < 1e-4
+    real = mask.numpy().astype(bool)
+    assert np.abs(score(ours, token_ids, num_padding) - padded.numpy())[real].max() < 1e-4
+
+
+def test_greedy_text_equals_that_of_transformers(pair):
+    import torch
+
+    ours, theirs = pair
+    prompts = make_prompts(ours.config)
+    longest = max(LENGTHS)
+    padded = [[0] * (longest - len(p)) + p for p in prompts]
+    mask = [[0] * (longest - len(p)) + [1] * len(p) for p in prompts]
+    settings = {"max_new_tokens": 10, "do_sample": False, "pad_token_id": 0}
+    found = theirs.generate(
+        torch.tensor(padded), attention_mask=torch.tensor(mask), **settings
+    ).numpy()[:, longest:]
+    assert len(np.unique(found)) > 1
+    assert np.array_equal(np.stack(Generator(ours)(prompts, 10)), found)
+
+
+@pytest.mark.parametrize("shards", ["1MB", "3KB"])
+def test_checkpoint_of_transformers_loads(tmp_path, shards):
+    torch = pytest.importorskip("torch")
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    theirs = GPT2LMHeadModel(
+        GPT2Config(vocab_size=30, n_positions=16, n_embd=8, n_layer=2, n_head=2)
+    )
+    theirs.save_pretrained(tmp_path / "theirs", max_shard_size=shards)
+    num_files = len(list((tmp_path / "theirs").glob("*.safetensors")))
+    assert num_files == 1 if shards == "1MB" else num_files > 1
+    ours = gpt2.load_gpt2(tmp_path / "theirs")
+    gpt2.save_gpt2(ours, tmp_path / "ours")
+    again = GPT2LMHeadModel.from_pretrained(tmp_path / "ours").state_dict()
+    assert all(torch.equal(again[key], weight) for key, weight in theirs.state_dict().items())
+
+
+# Tokens
+
+TRICKY = [
+    "",
+    " ",
+    "   two  spaces ",
+    "I'll we've 'tis o'er",
+    "naïve café",
+    "日本語 中文",
+    "🙂👩\u200d👩\u200d👧",
+    "\x00\x07\x1b\t\r\n\n",
+    "a\u2028b\x85c",
+    "<|endoftext|>",
+    "½ ﷽ \u200b",
+]
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return gpt2.load_gpt2_tokenizer()
+
+
+@pytest.mark.parametrize("text", TRICKY)
+def test_any_text_round_trips(tokenizer, text):
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_vocabulary_is_that_of_gpt2(tokenizer):
+    assert len(tokenizer) == 50257
+    assert tokenizer.eos_token_id == tokenizer.pad_token_id == 50256
+    # the prompt of the published example, as OpenAI's own encoder gives it
+    assert tokenizer.encode("Hello world") == [15496, 995]
+    assert tokenizer.encode("<|endoftext|>") == [50256]
+    assert tokenizer(["a b c", "a"], padding=True)["attention_mask"] == [[1, 1, 1], [0, 0, 1]]
