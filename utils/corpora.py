@@ -226,3 +226,15 @@ def load_tinyshakespeare() -> tuple[str, str]:
     text = fetch("tinyshakespeare")["tinyshakespeare.txt"].read_text(encoding="utf8")
     cut = int(0.9 * len(text))
     return text[:cut], text[cut:]
+
+
+def load_paraphrases() -> pd.DataFrame:
+    """Load the known items of notebook 11: sentences of five plays, each retold in today's English.
+
+    The sentences were drawn at random from those of 8 to 30 words. The paraphrases are
+    machine-written, and were finished before any ranking was computed.
+
+    Returns:
+        Columns `play`, `line` (the sentence as in the play) and `paraphrase`, 100 rows.
+    """
+    return pd.read_csv(fetch("shakespeare-paraphrases")["pairs.tsv"], sep="\t", quoting=3)
