@@ -40,9 +40,7 @@ def test_the_library_agrees_on_a_thousand_texts(snippets):
     library = train_library(train, 1200)
     assert library.get_vocab() == vocabulary
     assert len(merges) > 1000
-    assert all(
-        encode(text, vocabulary, merges) == library.encode(text).tokens for text in held_out
-    )
+    assert all(encode(text, vocabulary, merges) == library.encode(text).tokens for text in held_out)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -67,9 +67,7 @@ def train_bpe(
     """
     counts = Counter(piece for text in texts for piece in split_pieces(text))
     words = {piece: list(piece) for piece in counts}
-    vocabulary = {UNKNOWN: 0}
-    for character in sorted(set("".join(counts))):
-        vocabulary[character] = len(vocabulary)
+    vocabulary = {token: i for i, token in enumerate([UNKNOWN, *sorted(set("".join(counts)))])}
     pair_counts, holders, merges = Counter(), defaultdict(set), []
 
     def add(piece: str, sign: int) -> set:
@@ -79,12 +77,10 @@ def train_bpe(
             holders[pair].add(piece)
         return set(pairs)
 
-    changed = set().union(*(add(piece, 1) for piece in words))
-    queue = []
+    changed, queue = set().union(*(add(piece, 1) for piece in words)), []
     while len(vocabulary) < vocabulary_size:
-        for left, right in changed:
-            entry = -pair_counts[left, right], vocabulary[left], vocabulary[right], (left, right)
-            heapq.heappush(queue, entry)
+        for pair in changed:
+            heapq.heappush(queue, (-pair_counts[pair], *map(vocabulary.get, pair), pair))
         while queue and -queue[0][0] != pair_counts[queue[0][-1]]:
             heapq.heappop(queue)  # counted before a later merge changed it
         if not queue or queue[0][0] == 0:

@@ -117,3 +117,33 @@ def plot_next_tokens(panels: dict[str, np.ndarray], tokens: list[str], *, title:
     axes[0].set_ylabel("next character")
     figure.suptitle(title)
     return list(axes)
+
+
+def plot_map(
+    points: np.ndarray,
+    labels: list[str],
+    groups: list[str],
+    *,
+    title: str,
+    axes: Axes | None = None,
+) -> Axes:
+    """Draw labelled points of a 2-D map, one colour and mark a group.
+
+    Args:
+        points: shape (N, 2).
+        labels: N short texts.
+        groups: N names; the legend shows each once.
+        title: the finding.
+        axes: where to draw; a new figure if not given.
+    """
+    if axes is None:
+        _, axes = plt.subplots(figsize=(7, 5), layout="constrained")
+    for name, marker in zip(dict.fromkeys(groups), "os^vDP*X", strict=False):
+        rows = [i for i, group in enumerate(groups) if group == name]
+        axes.scatter(points[rows, 0], points[rows, 1], marker=marker, label=name)
+    for point, label in zip(points, labels, strict=True):
+        axes.annotate(label, point, xytext=(4, 3), textcoords="offset points", fontsize=8)
+    axes.set(title=title, xlabel="first component", ylabel="second component")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return axes
