@@ -253,7 +253,7 @@ def check_word_order(answer) -> str | None:
 def check_fertility(measure_fertility) -> str | None:
     """Tokens a word: what a language pays for a vocabulary that was made for another."""
     found = measure_fertility(["▁un", "seen", "▁king", "s"], "unseen  kings")
-    if found is None or np.isclose(found, 4 / 13):
+    if found is None or np.isclose(found, 4 / 11):
         raise NotDone
     if np.isclose(found, 2 / 4):
         return "this is words per token; turn the fraction over."

@@ -141,8 +141,9 @@ def plot_map(
     for name, marker in zip(dict.fromkeys(groups), "os^vDP*X", strict=False):
         rows = [i for i, group in enumerate(groups) if group == name]
         axes.scatter(points[rows, 0], points[rows, 1], marker=marker, label=name)
-    for point, label in zip(points, labels, strict=True):
-        axes.annotate(label, point, xytext=(4, 3), textcoords="offset points", fontsize=8)
+    for i, (point, label) in enumerate(zip(points, labels, strict=True)):
+        place = (4, -9 if i % 2 else 3)  # above and below in turn: fewer labels overlap
+        axes.annotate(label, point, xytext=place, textcoords="offset points", fontsize=8)
     axes.set(title=title, xlabel="first component", ylabel="second component")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
