@@ -285,7 +285,7 @@ def check_join_wordpieces(join_wordpieces) -> str | None:
 
 @exercise
 def check_query_words(answer) -> str | None:
-    """The sum has hardly left the word it started from; the rule, not the vector, forbids it."""
+    """The sum often stays near a word it started from; the rule, not the vector, forbids it."""
     return choose(
         {
             "a": (
