@@ -109,3 +109,45 @@ def test_to_bioes(capsys, answer, said):
 def test_forgetting(capsys, answer, said):
     checks.check_forgetting(answer)
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (lambda tokens, text: None, "Not done yet"),
+        (lambda tokens, text: len(tokens) / len(text.replace(" ", "")), "Not done yet"),
+        (lambda tokens, text: len(tokens) / len(text.split()), "Correct"),
+        (lambda tokens, text: len(text.split()) / len(tokens), "turn the fraction over"),
+        (lambda tokens, text: len(tokens) / len(text.split(" ")), "two spaces in a row"),
+        (lambda tokens, text: len(tokens) - 1.0, "a fertility of 2"),
+        (lambda tokens, text: 2.0, "one token for one word"),
+    ],
+)
+def test_fertility(capsys, answer, said):
+    checks.check_fertility(answer)
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (lambda tokens: None, "Not done yet"),
+        (lambda tokens: " ".join(tokens), "Not done yet"),
+        (lambda tokens: " ".join(t.replace("##", "") for t in tokens), "without a space"),
+        (lambda tokens: "".join(t.replace("##", "") for t in tokens), "all spaces are gone"),
+        (lambda tokens: " ".join(tokens).replace(" ##", ""), "Correct"),
+        (lambda tokens: " ".join(tokens).replace(" ##", "").replace("#", ""), "a mark with"),
+        (lambda tokens: tokens[0], "expected"),
+    ],
+)
+def test_join_wordpieces(capsys, answer, said):
+    checks.check_join_wordpieces(answer)
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "answer, said", [(None, "Not done"), ("C", "Correct"), ("b", "width"), ("e", "choose one")]
+)
+def test_query_words(capsys, answer, said):
+    checks.check_query_words(answer)
+    assert said in capsys.readouterr().out

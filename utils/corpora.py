@@ -332,3 +332,15 @@ def load_medicines() -> pd.DataFrame:
         `load_ner_gold`).
     """
     return _read_marked("medicine.tsv").rename(columns={"part": "split"})
+
+
+def load_paraphrases() -> pd.DataFrame:
+    """Load the known items of notebook 11: sentences of five plays, each retold in today's English.
+
+    The sentences were drawn at random from those of 8 to 30 words. The paraphrases are
+    machine-written, and were finished before any ranking was computed.
+
+    Returns:
+        Columns `play`, `line` (the sentence as in the play) and `paraphrase`, 100 rows.
+    """
+    return pd.read_csv(fetch("shakespeare-paraphrases")["pairs.tsv"], sep="\t", quoting=3)

@@ -160,4 +160,34 @@ def plot_groups(series: dict[str, dict[str, float]], *, title: str, ylabel: str)
     axes.set(title=title, ylabel=ylabel, ylim=(0, 1.08))
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, -0.1), ncols=len(series))
+
+
+def plot_map(
+    points: np.ndarray,
+    labels: list[str],
+    groups: list[str],
+    *,
+    title: str,
+    axes: Axes | None = None,
+) -> Axes:
+    """Draw labelled points of a 2-D map, one colour and mark a group.
+
+    Args:
+        points: shape (N, 2).
+        labels: N short texts.
+        groups: N names; the legend shows each once.
+        title: the finding.
+        axes: where to draw; a new figure if not given.
+    """
+    if axes is None:
+        _, axes = plt.subplots(figsize=(7, 5), layout="constrained")
+    for name, marker in zip(dict.fromkeys(groups), "os^vDP*X", strict=False):
+        rows = [i for i, group in enumerate(groups) if group == name]
+        axes.scatter(points[rows, 0], points[rows, 1], marker=marker, label=name)
+    for i, (point, label) in enumerate(zip(points, labels, strict=True)):
+        place = (4, -9 if i % 2 else 3)  # above and below in turn: fewer labels overlap
+        axes.annotate(label, point, xytext=place, textcoords="offset points", fontsize=8)
+    axes.set(title=title, xlabel="first component", ylabel="second component")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
     return axes

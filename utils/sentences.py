@@ -1,0 +1,182 @@
+"""Vectors of sentences and of words in their sentence, from all-MiniLM-L6-v2, run in Keras.
+
+The model is a BERT of 6 layers that was further trained on pairs of sentences, with the mean
+over the tokens as the sentence's vector. So its mean is good by training; that says nothing
+about the mean, or the [CLS] vector, of a BERT that was not trained so.
+
+Shapes: B texts in the batch, T tokens, D = 384, H = 12 heads.
+
+Reference:
+    Reimers and Gurevych 2019, Sentence-BERT; Wang et al. 2020, MiniLM.
+"""
+
+import functools
+import json
+import zipfile
+
+import keras
+import numpy as np
+from safetensors.numpy import load
+from tokenizers import Tokenizer
+
+from utils.data import fetch
+
+MAX_TOKENS = 256  # as its authors use it; [CLS] and [SEP] included
+
+
+@functools.cache
+def load_minilm() -> tuple[Tokenizer, keras.Model]:
+    """Load the WordPiece tokeniser and the encoder with its pre-trained weights.
+
+    Returns:
+        The tokeniser, which cuts at `MAX_TOKENS` and does not pad; and a model from
+        [token_ids (B, T), padding_mask (B, T)] to the list of 7 states (B, T, D): what
+        enters the first layer, and what leaves each of the 6.
+    """
+    with zipfile.ZipFile(fetch("minilm")["model.zip"]) as files:
+        config = json.loads(files.read("config.json"))
+        tokenizer = Tokenizer.from_str(files.read("tokenizer.json").decode())
+        weights = load(files.read("model.safetensors"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(MAX_TOKENS)
+    model = build_encoder(config)
+    fill_encoder(model, weights)
+    return tokenizer, model
+
+
+def build_encoder(config: dict) -> keras.Model:
+    """Build BERT's encoder from the numbers of a `config.json`; it computes in inference mode.
+
+    Reference:
+        Devlin et al. 2019, BERT, section 3.
+    """
+    hidden_dim, num_heads = config["hidden_size"], config["num_attention_heads"]
+
+    def normalise(x, name: str):
+        return keras.layers.LayerNormalization(epsilon=config["layer_norm_eps"], name=name)(x)
+
+    token_ids = keras.Input((None,), dtype="int32", name="token_ids")
+    padding_mask = keras.Input((None,), dtype="bool", name="padding_mask")
+    words = keras.layers.Embedding(config["vocab_size"], hidden_dim, name="words")(token_ids)
+    # one row a place; the kind of segment is 0 everywhere, and its row is added to these
+    positions = keras.layers.Embedding(
+        config["max_position_embeddings"], hidden_dim, name="positions"
+    )(keras.ops.cumsum(keras.ops.ones_like(token_ids), axis=1) - 1)
+    x = normalise(words + positions, "input_norm")
+    states = [x]
+    for i in range(config["num_hidden_layers"]):
+        attention = keras.layers.MultiHeadAttention(
+            num_heads, hidden_dim // num_heads, name=f"attention_{i}"
+        )
+        attended = attention(x, x, attention_mask=keras.ops.expand_dims(padding_mask, 1))
+        x = normalise(x + attended, f"attention_norm_{i}")
+        wide = keras.layers.Dense(config["intermediate_size"], "gelu", name=f"wide_{i}")(x)
+        narrow = keras.layers.Dense(hidden_dim, name=f"narrow_{i}")(wide)
+        x = normalise(x + narrow, f"norm_{i}")
+        states.append(x)
+    return keras.Model([token_ids, padding_mask], states, name="minilm")
+
+
+def fill_encoder(model: keras.Model, weights: dict[str, np.ndarray]) -> None:
+    """Put BERT's weights, by their names in the checkpoint, into the layers of `build_encoder`."""
+    part = "embeddings"
+    segment = weights[f"{part}.token_type_embeddings.weight"][0]
+    model.get_layer("words").set_weights([weights[f"{part}.word_embeddings.weight"]])
+    positions = weights[f"{part}.position_embeddings.weight"]
+    model.get_layer("positions").set_weights([positions + segment])
+    norms = {"input_norm": f"{part}.LayerNorm"}
+    for i in range(len(model.outputs) - 1):
+        part = f"encoder.layer.{i}"
+        norms[f"attention_norm_{i}"] = f"{part}.attention.output.LayerNorm"
+        norms[f"norm_{i}"] = f"{part}.output.LayerNorm"
+        attention = model.get_layer(f"attention_{i}")
+        shapes = [w.shape for w in attention.weights]  # of kernel and bias, four times
+        names = [f"self.{kind}" for kind in ("query", "key", "value")] + ["output.dense"]
+        arrays = [a for name in names for a in _read_dense(weights, f"{part}.attention.{name}")]
+        attention.set_weights([a.reshape(s) for a, s in zip(arrays, shapes, strict=True)])
+        for layer, name in (("wide", "intermediate.dense"), ("narrow", "output.dense")):
+            model.get_layer(f"{layer}_{i}").set_weights(_read_dense(weights, f"{part}.{name}"))
+    for layer, name in norms.items():
+        model.get_layer(layer).set_weights([weights[f"{name}.weight"], weights[f"{name}.bias"]])
+
+
+def _read_dense(weights: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
+    """Return kernel and bias; the checkpoint stores a kernel as (out, in), Keras as (in, out)."""
+    return [weights[f"{name}.weight"].T, weights[f"{name}.bias"]]
+
+
+def embed_sentences(texts: list[str], *, batch_size: int = 32) -> np.ndarray:
+    """Embed each text: the mean over its tokens in the last layer, scaled to length 1.
+
+    Args:
+        texts: N texts; what is beyond `MAX_TOKENS` tokens of one is cut off.
+        batch_size: texts computed at once. Texts of similar length share a batch.
+
+    Returns:
+        Array of shape (N, 384), float32, in the order of the texts. The dot product of two
+        rows is their cosine.
+
+    Raises:
+        TypeError: `texts` is one string.
+    """
+    _refuse_string(texts)
+    vectors = np.zeros((len(texts), load_minilm()[1].output_shape[-1][-1]), dtype="float32")
+    for rows, states, mask, _ in _encode(texts, batch_size, layer=-1):
+        sums = (states * mask[:, :, None]).sum(axis=1)  # (B, D)
+        vectors[rows] = sums / np.linalg.norm(sums, axis=1, keepdims=True)
+    return vectors
+
+
+def embed_tokens(
+    texts: list[str], *, layer: int = -1, batch_size: int = 32
+) -> list[tuple[list[str], np.ndarray]]:
+    """Embed each token in its text.
+
+    Args:
+        texts: N texts.
+        layer: 0 for what enters the first layer, 1 to 6 for what leaves each, -1 for the last.
+        batch_size: texts computed at once.
+
+    Returns:
+        For each text its tokens, [CLS] and [SEP] included, and their vectors, shape (T, 384).
+
+    Raises:
+        TypeError: `texts` is one string.
+    """
+    _refuse_string(texts)
+    found: list = [None] * len(texts)
+    for rows, states, mask, encodings in _encode(texts, batch_size, layer=layer):
+        for row, state, real, encoding in zip(rows, states, mask, encodings, strict=True):
+            found[row] = (encoding.tokens, state[real])
+    return found
+
+
+def _refuse_string(texts: list[str]) -> None:
+    if isinstance(texts, str):
+        raise TypeError(f"texts must be a list of texts, not one string; write [{texts[:20]!r}]")
+
+
+def _encode(texts: list[str], batch_size: int, *, layer: int):
+    """Yield for each batch: rows in `texts`, states (B, T, D), mask (B, T), encodings."""
+    tokenizer = load_minilm()[0]
+    encodings = tokenizer.encode_batch(list(texts))
+    by_length = np.argsort([len(e.ids) for e in encodings], kind="stable")
+    for start in range(0, len(texts), batch_size):
+        rows = by_length[start : start + batch_size]
+        batch = [encodings[row] for row in rows]
+        token_ids = np.zeros((len(rows), max(len(e.ids) for e in batch)), dtype="int32")
+        mask = np.zeros(token_ids.shape, dtype=bool)
+        for i, encoding in enumerate(batch):
+            token_ids[i, : len(encoding.ids)] = encoding.ids
+            mask[i, : len(encoding.ids)] = True
+        states = _load_layer(layer).predict_on_batch([token_ids, mask])
+        yield rows, keras.ops.convert_to_numpy(states), mask, batch
+
+
+@functools.cache
+def _load_layer(layer: int) -> keras.Model:
+    """Return the encoder up to one of its 7 states."""
+    model = load_minilm()[1]
+    part = keras.Model(model.inputs, model.outputs[layer], name=f"minilm_{layer % 7}")
+    part.compile(jit_compile=False)  # every batch has another length: nothing to gain
+    return part
