@@ -63,7 +63,7 @@ def plot_bits(scores: dict[str, float], *, title: str, uniform: float | None = N
         axes.text(value + 0.03, row, f"{value:.3f}", va="center")
     if uniform is not None:
         axes.axvline(uniform, color="black", linestyle=":")
-        axes.text(uniform, len(names) - 0.5, "blind guess ", ha="right", va="top")
+        axes.text(uniform, (len(names) - 1) / 2, "blind guess ", ha="right", va="center")
     axes.set(title=title, xlabel="bits per byte (less is better)")
     axes.set_xlim(0, max([*values, uniform or 0]) * 1.12)
     axes.spines[["top", "right"]].set_visible(False)
@@ -114,7 +114,7 @@ def plot_next_tokens(panels: dict[str, np.ndarray], tokens: list[str], *, title:
         panel.set(title=name, xlabel="probability", xlim=(0, 1))
         panel.spines[["top", "right"]].set_visible(False)
     axes[0].invert_yaxis()
-    axes[0].set_ylabel("next character")
+    axes[0].set_ylabel("next token")
     figure.suptitle(title)
     return list(axes)
 
