@@ -338,7 +338,7 @@ def measure_reach(model: keras.Model, token_ids: np.ndarray) -> np.ndarray:
 def compile_function(function):
     """Compile a function of tensors to one program: XLA with TensorFlow and JAX.
 
-    PyTorch runs it as it is.
+    PyTorch runs it as it is, without gradients.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -349,7 +349,9 @@ def compile_function(function):
         import jax
 
         return jax.jit(function)
-    return function
+    import torch
+
+    return torch.no_grad()(function)
 
 
 def build_generator(model: keras.Model, **settings):
