@@ -1,5 +1,6 @@
 """The repository as a whole: links, style, the two commands, no network, nbval's repairs."""
 
+import json
 import os
 import re
 import shutil
@@ -38,11 +39,22 @@ def list_files():
     return sorted(path for path in paths if path.is_file())
 
 
+def list_strings(value):
+    """Yield every string in what a JSON file holds."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from list_strings(part)
+
+
 def find_in_files(pattern, paths):
-    """Return file and text of each match in text files."""
+    """Return file and text of each match in text files; of notebooks, in what a reader sees."""
     found = []
     for path in paths:
         text = path.read_bytes().decode("utf8", "replace")
+        if path.suffix == ".ipynb":
+            text = "\n".join(list_strings(json.loads(text)))
         if "\0" not in text:
             found += [f"{path.name}: {match.group()}" for match in pattern.finditer(text)]
     return found
@@ -90,6 +102,12 @@ def test_such_names_would_be_found(tmp_path):
     path.write_text(f"see {home} and https://{registry}/simple", encoding="utf8")
     assert find_in_files(LOCAL_PATH, [path]) == [f"notes.txt: {home}"]
     assert find_in_files(REGISTRIES, [path]) == [f"notes.txt: {registry}"]
+    page = tmp_path / "page.ipynb"
+    folder = "C:" + "\\Users"
+    page.write_text(
+        json.dumps({"cells": [{"source": ["KING HENRY V:" + "\n", f"in {folder}"]}]}), "utf8"
+    )
+    assert find_in_files(LOCAL_PATH, [page]) == [f"page.ipynb: {folder}"]
 
 
 # The commands

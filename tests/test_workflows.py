@@ -85,4 +85,22 @@ def test_offline_after_the_setup(path):
     offline = dict(re.findall(r"(\w+)=(\w+)", re.search(r"^OFFLINE = (.*)", text, re.M)[1]))
     for job in read_workflow(path.name)["jobs"].values():
         steps = [step for step in job["steps"] if "pytest" in step.get("run", "")]
-        assert steps and all(step["env"] == offline for step in steps)
+        assert steps or any(line.startswith("make ") for line in list_commands(job))
+        assert all(step["env"] == offline for step in steps)
+
+
+def test_push_tries_the_other_backends():
+    commands = list_commands(read_workflow("push.yml")["jobs"]["backends"])
+    assert commands == ["make backends PYTHON=python NB=03"]
+    text = (ROOT / "Makefile").read_text(encoding="utf8")
+    recipe = re.search(r"^backends:.*\n((?:\t.*\n)+)", text, re.M)[1]
+    assert all(
+        f"$(OFFLINE) $(BIN)/python -m tools.backends {b} $(NB)" in recipe for b in ("jax", "torch")
+    )
+
+
+def test_linux_has_the_spelling_checker():
+    steps = read_workflow("push.yml")["jobs"]["test"]["steps"]
+    [step] = [step for step in steps if "hunspell" in step.get("run", "")]
+    assert step["if"] == "runner.os == 'Linux'"
+    assert step["run"].endswith("hunspell hunspell-en-us hunspell-fr")

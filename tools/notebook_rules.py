@@ -31,7 +31,7 @@ BANNED_WORDS = ("easily", "just", "simply", "obviously")
 IGNORED = "nbval-ignore-output"
 
 LOCAL_PATH = re.compile(
-    r"(?:(?<![\w.~<:/-])/(?:home|root|Users|tmp|private/var|var/folders)\b|(?<!\w)[A-Za-z]:\\(?=\w\w))"
+    r"(?:(?<![\w.~<:/-])/(?:home|root|Users|tmp|private/var|var/folders)\b|(?<!\w)[A-Za-z]:\\(?=\w))"
     r"[^\s'\"`]*"
 )
 FENCE = re.compile(r"^ *(```|~~~).*?^ *\1`*~* *$", re.M | re.S)

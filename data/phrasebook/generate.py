@@ -861,11 +861,7 @@ class Writer:
         adjective = self.pick(list_adjectives(noun, True))
         very = self.degree(adjective)
         form = self.weigh(plain=6, negative=3, question=3)
-        if form == "negative":
-            return be(subject, adjective, neg="not", very=very), "."
-        if form == "question":
-            return be(subject, adjective, ask="est-ce", very=very), "?"
-        return be(subject, adjective, very=very), "."
+        return be_in_form(subject, adjective, form, very)
 
     def feeling(self):
         """Return somebody named by a pronoun is tired, hungry ..."""
@@ -1118,11 +1114,7 @@ class Writer:
         adjective = self.pick(adjectives)
         form = self.weigh(plain=4, negative=2, question=1)
         very = self.degree(adjective)
-        if form == "negative":
-            return be(whole, adjective, neg="not", very=very), "."
-        if form == "question":
-            return be(whole, adjective, ask="est-ce", very=very), "?"
-        return be(whole, adjective, very=very), "."
+        return be_in_form(whole, adjective, form, very)
 
     def reported(self):
         """Return think that, know that, say that, hope that."""
@@ -1966,6 +1958,12 @@ class Writer:
         whole = Phrase(subject.en + english, present.fr, present.lemmas | subject.lemmas)
         time = prep("for", "depuis", np(unit, number))
         return join(whole, where(), time), "."
+
+
+def be_in_form(subject: Nominal, adjective: str, form: str, very: bool | str) -> tuple[Phrase, str]:
+    """Build subject + be + adjective, stated, denied or asked, and its closing mark."""
+    settings = {"negative": {"neg": "not"}, "question": {"ask": "est-ce"}}.get(form, {})
+    return be(subject, adjective, very=very, **settings), "?" if form == "question" else "."
 
 
 def not_told(verb: str) -> bool:
