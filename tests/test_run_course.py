@@ -208,3 +208,12 @@ def test_find_notebooks_takes_the_solutions_along(tmp_path):
     found = refresh.find_notebooks("01", tmp_path, solutions=True)
     assert [path.parent.name for path in found] == ["notebooks", "solutions"]
     assert len(refresh.find_notebooks(root=tmp_path)) == 2
+
+
+def test_several_notebooks_are_refreshed_in_turn(monkeypatch, capsys):
+    seen = []
+    monkeypatch.setattr(refresh, "refresh", lambda path: seen.append(path.name[:2]))
+    assert refresh.main(["00", "03"]) == 0
+    assert seen == ["00", "03", "03"]  # 03 and its solutions
+    assert refresh.main(["00", "99"]) == 2
+    assert len(seen) == 3 and "'99'; known numbers: 00, 01" in capsys.readouterr().err

@@ -691,7 +691,7 @@ def list_course_problems(paths: Iterable[Path]) -> list[str]:
 def main(arguments: list[str]) -> int:
     """Print the problems of the notebooks of one number, or of all."""
     try:
-        paths = find_notebooks(*arguments[:1], solutions=True)
+        paths = [p for n in arguments or [""] for p in find_notebooks(n, solutions=True)]
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2

@@ -43,15 +43,21 @@ def draw_results(path: Path = PICTURE) -> None:
     for axes, (number, result) in zip(panels[:, 0], headlines.items(), strict=True):
         names = [result["baseline_name"], result["model"]]
         values = [result["baseline"], result["value"]]
-        axes.barh(names, values, color=["#a0a0a0", "#4878a8"], height=0.62)
+        axes.scatter(values, names, color=["#707070", "#4878a8"], s=70)
+        axes.grid(axis="y", color="#e8e8e8")
+        axes.set_axisbelow(True)
+        axes.locator_params(axis="x", nbins=6)
         for row, value in enumerate(values):
-            axes.text(value, row, f" {value:.3f}", va="center")
+            axes.annotate(
+                f"{value:.3f}", (value, row), (9, 0), textcoords="offset points", va="center"
+            )
         axes.axvline(result["floor"], color="black", linestyle=":")
         better = "" if result["better"] == "higher" else ", lower is better"
         title = f"Notebook {number}: {result['metric']} on {result['dataset']}{better}"
         axes.set_title(title, loc="left", fontsize=10)
-        low = min(*values, result["floor"])
-        axes.set_xlim(low * 0.9, max(values) * 1.04)
+        shown = [*values, result["floor"]]
+        margin = 0.25 * (max(shown) - min(shown))
+        axes.set(xlim=(min(shown) - margin, max(shown) + margin), ylim=(-0.6, 1.6))
         axes.spines[["top", "right"]].set_visible(False)
     figure.supxlabel("dotted: the floor that the result must reach", fontsize=9)
     path.parent.mkdir(exist_ok=True)

@@ -163,9 +163,9 @@ def refresh(path: Path, ledger: Path = ROOT / "data" / "results", timeout: float
 
 
 def main(arguments: list[str]) -> int:
-    """Refresh the notebooks of one number, or all; stop at the first that fails."""
+    """Refresh the notebooks of these numbers, or all; stop at the first that fails."""
     try:
-        paths = find_notebooks(*arguments[:1], solutions=True)
+        paths = [p for n in arguments or [""] for p in find_notebooks(n, solutions=True)]
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2

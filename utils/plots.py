@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 def plot_ladder(
     scores: dict[str, float], floor: float, *, title: str, xlabel: str = "accuracy"
 ) -> Axes:
-    """Draw one horizontal bar a model, with its value, beside a line for the trivial answer.
+    """Draw one horizontal bar a model, with its value, from the score of the trivial answer on.
 
     Args:
         scores: model name to score, in the order of the ladder.
@@ -19,9 +19,10 @@ def plot_ladder(
     _, axes = plt.subplots(figsize=(7, 0.5 * len(scores) + 1.2), layout="constrained")
     names = list(scores)[::-1]
     values = [scores[name] for name in names]
-    axes.barh(names, values, color=["#4878a8"] * (len(names) - 1) + ["#a0a0a0"], height=0.6)
+    colours = ["#4878a8"] * (len(names) - 1) + ["#a0a0a0"]
+    axes.barh(names, np.array(values) - floor, left=floor, color=colours, height=0.6)
     for row, value in enumerate(values):
-        axes.text(value + 0.003, row, f"{value:.3f}", va="center")
+        axes.text(max(value, floor) + 0.003, row, f"{value:.3f}", va="center")
     axes.axvline(floor, color="black", linestyle=":", label="most frequent label")
     low = min([floor, *values])
     axes.set(title=title, xlabel=xlabel, xlim=(low - 0.03, max(values) + 0.05))
