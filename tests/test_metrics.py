@@ -7,6 +7,7 @@ from utils.metrics import (
     compute_bleu,
     compute_calibration,
     count_bleu,
+    measure_alignment_error,
 )
 
 
@@ -93,3 +94,15 @@ def test_paired_interval_is_narrower_than_the_two():
     (low_a, high_a), (low_b, high_b) = bootstrap_bleu(a), bootstrap_bleu(b)
     assert high - low < (high_a - low_a) + (high_b - low_b)
     assert bootstrap_bleu(a, a) == (0, 0)
+
+
+# Alignment
+
+
+def test_alignment_error_by_hand():
+    gold = [[(0, 0), (1, 1)], [(0, 0), (1, 0)]]
+    assert measure_alignment_error(gold, gold) == 0
+    assert measure_alignment_error([[(0, 0), (0, 1)], [(0, 0)]], gold) == pytest.approx(
+        1 - 2 * 2 / (3 + 4)
+    )
+    assert measure_alignment_error([[(5, 5)], []], gold) == 1

@@ -5,140 +5,11 @@ alignments). Shapes: B batch, S source tokens, T target tokens, D hidden, V targ
 K beam width.
 """
 
-import re
-import unicodedata
-from collections import Counter
-
 import keras
 import numpy as np
 
 from utils.language_models import compile_function
-
-PADDING, UNKNOWN, START, END = range(4)  # ids of the special tokens
-SPECIAL = ["", "[UNK]", "[START]", "[END]"]
-
-ELISION = re.compile(r"aujourd'hui|[^\W\d_]+'(?=\w)|\w+(?:[-']\w+)*|[^\w\s]")
-WORD = re.compile(r"\w+(?:[-']\w+)*|[^\w\s]")
-
-
-# From text to token ids and back
-
-
-def split_sentence(text: str, *, elision: bool = False) -> list[str]:
-    """Split a sentence into lower-case words and marks. Built in notebook 05, section 2.
-
-    Args:
-        text: in any Unicode form; NFC and NFD give the same tokens.
-        elision: a word that ends in an apostrophe is a token of its own, as in French.
-
-    Example:
-        >>> split_sentence("She doesn't know.")
-        ['she', "doesn't", 'know', '.']
-        >>> split_sentence("J’ai faim aujourd'hui !", elision=True)
-        ["j'", 'ai', 'faim', "aujourd'hui", '!']
-    """
-    text = unicodedata.normalize("NFC", text).lower().replace("’", "'")
-    return (ELISION if elision else WORD).findall(text)
-
-
-def build_token_vocabulary(sentences: list[list[str]], *, least: int = 1) -> list[str]:
-    """List the special tokens, then every token that occurs often enough, by its count.
-
-    Built in notebook 05, section 2.
-
-    Args:
-        sentences: lists of tokens, of the training split only.
-        least: fewest times that a token occurs; a rarer one becomes `[UNK]`.
-
-    Example:
-        >>> build_token_vocabulary([["a", "cat", "sees", "a", "dog"]], least=2)
-        ['', '[UNK]', '[START]', '[END]', 'a']
-    """
-    counts = Counter(token for sentence in sentences for token in sentence)
-    kept = [token for token in counts if counts[token] >= least]
-    return SPECIAL + sorted(kept, key=lambda token: (-counts[token], token))
-
-
-def encode_sentences(
-    sentences: list[list[str]], vocabulary: list[str], *, ends: bool = False
-) -> np.ndarray:
-    """Turn lists of tokens into rows of ids, padded on the right to the longest.
-
-    Built in notebook 05, section 2.
-
-    Args:
-        sentences: B lists of tokens.
-        vocabulary: from `build_token_vocabulary`.
-        ends: put `[START]` before and `[END]` after each sentence, as the target needs.
-
-    Returns:
-        Token ids, shape (B, T) with T at least 1, int32; 0 is padding.
-
-    Example:
-        >>> encode_sentences([["a", "cat"], []], [*SPECIAL, "a"], ends=True).tolist()
-        [[2, 4, 1, 3], [2, 3, 0, 0]]
-    """
-    ids = {token: token_id for token_id, token in enumerate(vocabulary)}
-    rows = [[ids.get(token, UNKNOWN) for token in sentence] for sentence in sentences]
-    rows = [[START, *row, END] for row in rows] if ends else rows
-    token_ids = np.full((len(rows), max([1, *map(len, rows)])), PADDING, dtype="int32")
-    for place, row in zip(token_ids, rows, strict=True):
-        place[: len(row)] = row
-    return token_ids
-
-
-def decode_sentences(token_ids: np.ndarray, vocabulary: list[str]) -> list[list[str]]:
-    """Turn rows of ids into lists of tokens, each up to its `[END]` or its padding.
-
-    Built in notebook 05, section 2.
-
-    Example:
-        >>> decode_sentences(np.array([[2, 4, 3, 4], [4, 4, 0, 0]]), [*SPECIAL, "a"])
-        [['a'], ['a', 'a']]
-    """
-    sentences = []
-    for row in token_ids.tolist():
-        row = row[1:] if row[:1] == [START] else row
-        last = next((i for i, k in enumerate(row) if k in (END, PADDING)), len(row))
-        sentences.append([vocabulary[token_id] for token_id in row[:last]])
-    return sentences
-
-
-class PairBatches(keras.utils.PyDataset):
-    """Batches of pairs of about one length: little padding. Built in notebook 05, section 3.
-
-    An item is ((source_ids, target_ids), targets): the decoder reads `target_ids`, which begin
-    with `[START]`, and `targets` are the same tokens one place later, up to `[END]`.
-
-    Args:
-        source_ids: shape (N, S), padded with 0.
-        target_ids: shape (N, T + 1), from `[START]` to `[END]`, padded with 0.
-        batch_size: pairs in a batch.
-        seed: of the order, which changes with every epoch.
-    """
-
-    def __init__(self, source_ids, target_ids, *, batch_size: int, seed: int = 0):
-        super().__init__()
-        self.pairs, self.batch_size = (source_ids, target_ids), batch_size
-        self.random = np.random.default_rng(seed)
-        self.on_epoch_end()
-
-    def on_epoch_end(self):
-        lengths = [np.count_nonzero(side, axis=1) for side in self.pairs]
-        chance = self.random.random(len(lengths[0]))
-        order = np.lexsort([chance, lengths[0], lengths[1]])  # by target, then source length
-        batches = np.split(order, range(self.batch_size, len(order), self.batch_size))
-        self.batches = [batches[i] for i in self.random.permutation(len(batches))]
-
-    def __len__(self):
-        return len(self.batches)
-
-    def __getitem__(self, index):
-        source_ids, target_ids = (side[self.batches[index]] for side in self.pairs)
-        source_ids = source_ids[:, : np.count_nonzero(source_ids, axis=1).max()]
-        target_ids = target_ids[:, : np.count_nonzero(target_ids, axis=1).max()]
-        return (source_ids, target_ids[:, :-1]), target_ids[:, 1:]
-
+from utils.pairs import END, PADDING, START
 
 # Attention
 
@@ -329,6 +200,30 @@ def build_greedy_decoder(model: keras.Model, length: int):
     return compile_function(decode)
 
 
+def choose_prefixes(totals, last, nats):
+    """Choose the K likeliest ways to make K prefixes one token longer. From notebook 05, section 6.
+
+    A prefix that has ended goes on with padding, at no cost.
+
+    Args:
+        totals: log probabilities of the prefixes, shape (B, K).
+        last: their last tokens, shape (B K,).
+        nats: log probabilities of the next token, shape (B K, V).
+
+    Returns:
+        The new totals (B, K); for each new prefix the row of the one it makes longer (B K,); and
+        its last token (B K,).
+    """
+    (B, K), V = totals.shape, nats.shape[-1]
+    ended = keras.ops.logical_or(last == END, last == PADDING)[:, None]
+    nats = keras.ops.where(ended, [0.0] + [-1e9] * (V - 1), nats)  # padding is token 0
+    sums = totals[:, :, None] + keras.ops.reshape(nats, (B, K, V))
+    totals, places = keras.ops.top_k(keras.ops.reshape(sums, (B, K * V)), K)
+    places = keras.ops.cast(places, "int32")
+    rows = K * keras.ops.arange(B, dtype="int32")[:, None] + places // V
+    return totals, keras.ops.reshape(rows, (-1,)), keras.ops.reshape(places % V, (-1,))
+
+
 def build_beam_decoder(model: keras.Model, length: int, beam_width: int, *, penalty: float = 0.0):
     """Return a compiled function that follows the `beam_width` likeliest prefixes.
 
@@ -344,41 +239,31 @@ def build_beam_decoder(model: keras.Model, length: int, beam_width: int, *, pena
         A function from source_ids (B, S) to token ids (B, K, length) and their scores (B, K),
         best first.
     """
-    K = beam_width
 
     def decode(source_ids):
-        B = source_ids.shape[0]
-        memory, mask, states = encode_source(model, source_ids)
-        memory, mask, *states = (keras.ops.repeat(x, K, axis=0) for x in (memory, mask, *states))
-        first_row = K * keras.ops.arange(B, dtype="int32")[:, None]  # of each sentence
+        B, K = source_ids.shape[0], beam_width
+        encoded = encode_source(model, source_ids)
+        memory, mask, *states = (
+            keras.ops.repeat(x, K, axis=0) for x in (*encoded[:2], *encoded[2])
+        )
 
         def step(t, carry):
-            token_ids, last, totals, states = carry  # (L, B K), (B K,), (B, K)
+            token_ids, last, totals, states = carry  # (L, B K), (B K,), (B, K), [(B K, D)] * 2
             logits, states = score_next(model, last, states, memory, mask)
-            nats = keras.ops.log_softmax(logits)
-            V = nats.shape[-1]
-            ended = keras.ops.logical_or(last == END, last == PADDING)[:, None]
-            only_padding = keras.ops.where(keras.ops.arange(V) == PADDING, 0.0, -1e9)
-            nats = keras.ops.where(ended, only_padding, nats)
-            sums = keras.ops.reshape(
-                totals[:, :, None] + keras.ops.reshape(nats, (B, K, V)), (B, -1)
-            )
-            totals, places = keras.ops.top_k(sums, K)
-            places = keras.ops.cast(places, "int32")
-            rows = keras.ops.reshape(first_row + places // V, (-1,))  # which prefix goes on
-            last = keras.ops.reshape(places % V, (-1,))
+            totals, rows, last = choose_prefixes(totals, last, keras.ops.log_softmax(logits))
             token_ids = keras.ops.take(token_ids, rows, axis=1)
             token_ids = keras.ops.slice_update(token_ids, (t, 0), last[None])
             return token_ids, last, totals, [keras.ops.take(x, rows, axis=0) for x in states]
 
         token_ids = keras.ops.zeros((length, B * K), "int32")
         last = keras.ops.full_like(token_ids[0], START)
-        totals = keras.ops.tile(keras.ops.where(keras.ops.arange(K) == 0, 0.0, -1e9)[None], (B, 1))
+        totals = keras.ops.tile([[0.0] + [-1e9] * (K - 1)], (B, 1))  # at first all K are the same
         carry = (token_ids, last, totals, states)
         token_ids, _, totals, _ = keras.ops.fori_loop(0, length, step, carry)
         token_ids = keras.ops.reshape(keras.ops.transpose(token_ids), (B, K, length))
-        count = keras.ops.cast(keras.ops.count_nonzero(token_ids, axis=-1), "float32")
-        scores, order = keras.ops.top_k(totals / count**penalty, K)
+        counts = keras.ops.maximum(keras.ops.count_nonzero(token_ids, axis=-1), 1)
+        means = totals / keras.ops.cast(counts, "float32") ** penalty
+        scores, order = keras.ops.top_k(means, K)
         return keras.ops.take_along_axis(token_ids, order[:, :, None], axis=1), scores
 
     return compile_function(decode)
@@ -434,23 +319,3 @@ def read_alignments(
         [(int(row[j]), int(j)) for j in np.flatnonzero(kept)]
         for row, kept in zip(best, real, strict=True)
     ]
-
-
-def measure_alignment_error(
-    found: list[list[tuple[int, int]]], gold: list[list[tuple[int, int]]]
-) -> float:
-    """Return the alignment error rate over all pairs: 0 is perfect, 1 shares no link.
-
-    Built in notebook 08, section 6. All gold links count as sure, so the rate is one minus the
-    F1 of the links.
-
-    Reference:
-        Och and Ney 2003, A Systematic Comparison of Various Statistical Alignment Models,
-        section 5.
-
-    Example:
-        >>> measure_alignment_error([[(0, 0), (1, 1)]], [[(0, 0), (1, 1), (2, 1)]])
-        0.19999999999999996
-    """
-    shared = sum(len(set(a) & set(g)) for a, g in zip(found, gold, strict=True))
-    return 1 - 2 * shared / (sum(map(len, found)) + sum(map(len, gold)))
