@@ -78,7 +78,7 @@ def compute_calibration(
 
 
 def count_bleu(found: list[list[str]], references: list[list[list[str]]]) -> np.ndarray:
-    """Count what BLEU is made of, sentence by sentence. Built in notebook 05, section 7.
+    """Count what BLEU is made of, sentence by sentence. Built in notebook 05, section 4.
 
     Args:
         found: N translations, lists of tokens.
@@ -106,12 +106,12 @@ def count_bleu(found: list[list[str]], references: list[list[list[str]]]) -> np.
 
 
 def count_grams(tokens: list[str], n: int) -> Counter:
-    """Count the n-grams of a list of tokens. Built in notebook 05, section 7."""
+    """Count the n-grams of a list of tokens. Built in notebook 05, section 4."""
     return Counter(tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1))
 
 
 def compute_bleu(counts: np.ndarray) -> np.ndarray:
-    """Return corpus BLEU, 0 to 100. Built in notebook 05, section 7.
+    """Return corpus BLEU, 0 to 100. Built in notebook 05, section 4.
 
     Where no n-gram of some length is shared the score is 0 (no smoothing).
 

@@ -9,6 +9,7 @@ from collections import Counter
 
 import keras
 import numpy as np
+import pandas as pd
 
 PADDING, UNKNOWN, START, END = range(4)  # ids of the special tokens
 SPECIAL = ["", "[UNK]", "[START]", "[END]"]
@@ -21,7 +22,7 @@ WORD = re.compile(r"\w+(?:[-']\w+)*|[^\w\s]")
 
 
 def split_sentence(text: str, *, elision: bool = False) -> list[str]:
-    """Split a sentence into lower-case words and marks. Built in notebook 05, section 2.
+    """Split a sentence into lower-case words and marks. Built in notebook 05, section 1.
 
     Args:
         text: in any Unicode form; NFC and NFD give the same tokens.
@@ -40,7 +41,7 @@ def split_sentence(text: str, *, elision: bool = False) -> list[str]:
 def build_token_vocabulary(sentences: list[list[str]], *, least: int = 1) -> list[str]:
     """List the special tokens, then every token that occurs often enough, by its count.
 
-    Built in notebook 05, section 2.
+    Built in notebook 05, section 1.
 
     Args:
         sentences: lists of tokens, of the training split only.
@@ -60,7 +61,7 @@ def encode_sentences(
 ) -> np.ndarray:
     """Turn lists of tokens into rows of ids, padded on the right to the longest.
 
-    Built in notebook 05, section 2.
+    Built in notebook 05, section 1.
 
     Args:
         sentences: B lists of tokens.
@@ -86,7 +87,7 @@ def encode_sentences(
 def decode_sentences(token_ids: np.ndarray, vocabulary: list[str]) -> list[list[str]]:
     """Turn rows of ids into lists of tokens, each up to its `[END]` or its padding.
 
-    Built in notebook 05, section 2.
+    Built in notebook 05, section 1.
 
     Example:
         >>> decode_sentences(np.array([[2, 4, 3, 4], [4, 4, 0, 0]]), [*SPECIAL, "a"])
@@ -100,8 +101,32 @@ def decode_sentences(token_ids: np.ndarray, vocabulary: list[str]) -> list[list[
     return sentences
 
 
+def join_tokens(tokens: list[str]) -> str:
+    """Write French tokens as usual: no space after an apostrophe, before a hyphen or a full stop.
+
+    Built in notebook 05, section 1.
+
+    Example:
+        >>> join_tokens(["donne", "-moi", "l'", "eau", "."])
+        "donne-moi l'eau."
+    """
+    return re.sub(r"(?<=') | (?=[-.,])", "", " ".join(tokens))
+
+
+def group_references(table: pd.DataFrame) -> tuple[list[list[str]], list[list[list[str]]]]:
+    """Return each English sentence once, with all its French ones. From notebook 05, section 4.
+
+    Args:
+        table: columns `english` and `french`, lists of tokens.
+    """
+    references: dict[tuple, list] = {}
+    for source, target in zip(table["english"], table["french"], strict=True):
+        references.setdefault(tuple(source), []).append(target)
+    return [list(source) for source in references], list(references.values())
+
+
 class PairBatches(keras.utils.PyDataset):
-    """Batches of pairs of about one length: little padding. Built in notebook 05, section 3.
+    """Batches of pairs of about one length: little padding. Built in notebook 05, section 5.
 
     An item is ((source_ids, target_ids), targets): the decoder reads `target_ids`, which begin
     with `[START]`, and `targets` are the same tokens one place later, up to `[END]`.

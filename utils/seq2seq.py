@@ -9,7 +9,15 @@ import keras
 import numpy as np
 
 from utils.language_models import compile_function
-from utils.pairs import END, PADDING, START
+from utils.pairs import (
+    END,
+    PADDING,
+    START,
+    decode_sentences,
+    encode_sentences,
+    join_tokens,
+    split_sentence,
+)
 
 # Attention
 
@@ -76,7 +84,7 @@ def build_translator(
     dropout: float = 0.0,
     attention: keras.layers.Layer | None = None,
 ) -> keras.Model:
-    """Build an encoder-decoder. Built in notebook 05, section 3; with attention in notebook 08.
+    """Build an encoder-decoder. Built in notebook 05, section 2; with attention in notebook 08.
 
     Args:
         source_size: tokens of the source vocabulary.
@@ -117,7 +125,7 @@ def build_translator(
 
 
 def compute_masked_loss(targets, logits):
-    """Return the mean cross-entropy of the real tokens, in nats. Built in notebook 05, section 3.
+    """Return the mean cross-entropy of the real tokens, in nats. Built in notebook 05, section 2.
 
     Args:
         targets: token ids, shape (B, T); 0 is padding and counts nothing.
@@ -129,13 +137,11 @@ def compute_masked_loss(targets, logits):
 
 
 def compute_masked_accuracy(targets, logits):
-    """Return the share of real tokens that are predicted. Built in notebook 05, section 3."""
+    """Return the share of real tokens that are predicted. Built in notebook 05, section 2."""
     predicted = keras.ops.cast(keras.ops.argmax(logits, axis=-1), targets.dtype)
-    real = keras.ops.not_equal(targets, PADDING)
-    right = keras.ops.logical_and(keras.ops.equal(predicted, targets), real)
-    return keras.ops.sum(keras.ops.cast(right, "float32")) / keras.ops.sum(
-        keras.ops.cast(real, "float32")
-    )
+    real = keras.ops.cast(keras.ops.not_equal(targets, PADDING), "float32")
+    right = keras.ops.cast(keras.ops.equal(predicted, targets), "float32")
+    return keras.ops.sum(right * real) / keras.ops.sum(real)
 
 
 # Decoding
@@ -144,7 +150,7 @@ def compute_masked_accuracy(targets, logits):
 def encode_source(model: keras.Model, source_ids):
     """Return memory (B, S, D), its mask (B, S) and the first decoder states, h and c (B, D).
 
-    Built in notebook 05, section 5.
+    Built in notebook 05, section 3.
     """
     mask = keras.ops.not_equal(source_ids, PADDING)
     x = model.get_layer("source_embedding")(source_ids)
@@ -155,7 +161,7 @@ def encode_source(model: keras.Model, source_ids):
 def score_next(model: keras.Model, token_ids, states: list, memory, mask):
     """Score the token after `token_ids` (B,): one step of the decoder.
 
-    Built in notebook 05, section 5.
+    Built in notebook 05, section 3.
 
     Returns:
         Logits (B, V) and the new states.
@@ -172,7 +178,7 @@ def score_next(model: keras.Model, token_ids, states: list, memory, mask):
 def build_greedy_decoder(model: keras.Model, length: int):
     """Return a compiled function that always goes on with the likeliest token.
 
-    Built in notebook 05, section 5.
+    Built in notebook 05, section 3.
 
     Args:
         model: from `build_translator`; its weights at the first call are used.
@@ -272,7 +278,7 @@ def build_beam_decoder(model: keras.Model, length: int, beam_width: int, *, pena
 def translate(decode, source_ids: np.ndarray, *, batch_size: int = 256) -> np.ndarray:
     """Run a decoder over any number of sentences, in batches of one shape.
 
-    Built in notebook 05, section 5.
+    Built in notebook 05, section 3.
 
     Args:
         decode: from `build_greedy_decoder` or `build_beam_decoder` (of which the best is kept).
@@ -290,6 +296,23 @@ def translate(decode, source_ids: np.ndarray, *, batch_size: int = 256) -> np.nd
         token_ids = result[0][:, 0] if isinstance(result, tuple) else result
         found.append(keras.ops.convert_to_numpy(token_ids)[: len(batch)])
     return np.concatenate(found)
+
+
+def translate_texts(
+    decode, texts: list[str], source_vocabulary: list[str], target_vocabulary: list[str]
+) -> list[str]:
+    """Translate raw texts. Built in notebook 05, section 3.
+
+    Args:
+        decode: from `build_greedy_decoder` or `build_beam_decoder`.
+        texts: of any content; what holds no word or mark is translated by "".
+        source_vocabulary: from `build_token_vocabulary`.
+        target_vocabulary: likewise.
+    """
+    sentences = [split_sentence(text) for text in texts]
+    token_ids = encode_sentences(sentences, source_vocabulary)
+    found = decode_sentences(translate(decode, token_ids, batch_size=1), target_vocabulary)
+    return [join_tokens(f) if s else "" for s, f in zip(sentences, found, strict=True)]
 
 
 # Alignment
