@@ -38,7 +38,6 @@ from utils.pairs import (
 from utils.results import LEDGER, record_result
 from utils.seq2seq import (
     CrossAttention,
-    build_beam_decoder,
     build_greedy_decoder,
     build_translator,
     compute_masked_loss,
@@ -160,14 +159,16 @@ def train(system: str, path, train_ids, sizes, settings) -> tuple[keras.Model, d
     return model, progress
 
 
-def translate_all(model: keras.Model, sources, vocabularies, beam_width: int = 1) -> list:
-    """Translate lists of English tokens, greedily or with a beam."""
+def build_writer(model: keras.Model, vocabularies):
+    """Return a function from lists of English tokens to French ones, greedily, compiled once."""
     decode = build_greedy_decoder(model, LENGTH)
-    if beam_width > 1:
-        decode = build_beam_decoder(model, LENGTH, beam_width)
-    return decode_tokens(
-        translate(decode, encode_tokens(sources, vocabularies[0])), vocabularies[1]
-    )
+
+    def write(sources: list[list[str]]) -> list[list[str]]:
+        source_ids = encode_tokens(sources, vocabularies[0])
+        source_ids = np.pad(source_ids, ((0, 0), (0, max(0, LENGTH - source_ids.shape[1]))))
+        return decode_tokens(translate(decode, source_ids), vocabularies[1])
+
+    return write
 
 
 def score(counts: np.ndarray) -> dict:
@@ -210,15 +211,15 @@ def main() -> None:
 
     folder = ROOT / "build" / "seq2seq" / f"{dataset}-{settings['cpu_seconds']:.0f}"
     folder.mkdir(parents=True, exist_ok=True)
-    models, systems = {}, {}
+    models, writers, systems = {}, {}, {}
     sources, references = group_references(splits["validation"])
     for name in settings["systems"]:
         models[name], progress = train(name, folder / f"{name}.keras", train_ids, sizes, settings)
-        found = translate_all(models[name], sources, vocabularies)
+        writers[name] = build_writer(models[name], vocabularies)
         systems[name] = progress | {
             "parameters": models[name].count_params(),
             "hidden_dim": models[name].get_layer("decoder").units,
-            "validation": score(count_bleu(found, references)),
+            "validation": score(count_bleu(writers[name](sources), references)),
         }
         print(name, systems[name], flush=True)
     if arguments.trial:
@@ -229,11 +230,9 @@ def main() -> None:
         sources, references = group_references(splits[split])
         lengths = np.array([len(source) for source in sources])
         for name, model in models.items():
-            found = count_bleu(translate_all(model, sources, vocabularies), references)
+            found = count_bleu(writers[name](sources), references)
             counts[split, name] = found
             systems[name][split] = score(found)
-            beam = count_bleu(translate_all(model, sources, vocabularies, 4), references)
-            systems[name][split]["beam"] = score(beam)
             if "alignment" in table and name != "plain":
                 systems[name][split]["aer"] = measure_aer(model, splits[split], vocabularies)
             if name != "plain":
