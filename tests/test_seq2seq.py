@@ -256,8 +256,8 @@ def test_beam_of_one_is_greedy():
 def test_chosen_prefixes_by_hand():
     totals = np.array([[-1.0, -2.0]], "float32")
     nats = np.log([[0.1, 0.1, 0.1, 0.1, 0.6], [0.2] * 5]).astype("float32")
-    found = seq2seq.choose_prefixes(totals, np.array([4, pairs.END], "int32"), nats)
-    totals, rows, last = as_numpy(*found)
+    given = map(keras.ops.convert_to_tensor, (totals, np.array([4, pairs.END], "int32"), nats))
+    totals, rows, last = as_numpy(*seq2seq.choose_prefixes(*given))
     assert rows.tolist() == [0, 1] and last.tolist() == [4, pairs.PADDING]
     assert np.allclose(totals, [[np.log(0.6) - 1, -2.0]], atol=1e-6)
 

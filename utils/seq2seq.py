@@ -222,7 +222,8 @@ def choose_prefixes(totals, last, nats):
     """
     (B, K), V = totals.shape, nats.shape[-1]
     ended = keras.ops.logical_or(last == END, last == PADDING)[:, None]
-    nats = keras.ops.where(ended, [0.0] + [-1e9] * (V - 1), nats)  # padding is token 0
+    only_padding = keras.ops.where(keras.ops.arange(V) == PADDING, 0.0, -1e9)
+    nats = keras.ops.where(ended, only_padding, nats)
     sums = totals[:, :, None] + keras.ops.reshape(nats, (B, K, V))
     totals, places = keras.ops.top_k(keras.ops.reshape(sums, (B, K * V)), K)
     places = keras.ops.cast(places, "int32")
@@ -263,14 +264,16 @@ def build_beam_decoder(model: keras.Model, length: int, beam_width: int, *, pena
 
         token_ids = keras.ops.zeros((length, B * K), "int32")
         last = keras.ops.full_like(token_ids[0], START)
-        totals = keras.ops.tile([[0.0] + [-1e9] * (K - 1)], (B, 1))  # at first all K are the same
+        first = keras.ops.where(keras.ops.arange(K) == 0, 0.0, -1e9)  # all K are the same so far
+        totals = keras.ops.tile(first[None], (B, 1))
         carry = (token_ids, last, totals, states)
         token_ids, _, totals, _ = keras.ops.fori_loop(0, length, step, carry)
         token_ids = keras.ops.reshape(keras.ops.transpose(token_ids), (B, K, length))
-        counts = keras.ops.maximum(keras.ops.count_nonzero(token_ids, axis=-1), 1)
-        means = totals / keras.ops.cast(counts, "float32") ** penalty
-        scores, order = keras.ops.top_k(means, K)
-        return keras.ops.take_along_axis(token_ids, order[:, :, None], axis=1), scores
+        real = keras.ops.cast(keras.ops.not_equal(token_ids, PADDING), "float32")
+        counts = keras.ops.maximum(keras.ops.sum(real, axis=-1), 1.0)
+        scores, order = keras.ops.top_k(totals / counts**penalty, K)
+        order = keras.ops.repeat(order[:, :, None], length, axis=2)
+        return keras.ops.take_along_axis(token_ids, order, axis=1), scores
 
     return compile_function(decode)
 
