@@ -335,3 +335,25 @@ def test_marks_become_spans(marked, text, spans):
 def test_a_broken_mark_is_refused(marked):
     with pytest.raises(ValueError, match=r"a mark is written \[words\]\(TYPE\)"):
         parse_markup(marked)
+
+
+# Tatoeba
+
+
+def test_tatoeba_keeps_all_french_of_a_sentence_on_one_side(give_files, tmp_path):
+    lines = [f"Number {i}.\tNuméro {i}.\n" for i in range(200)]
+    lines += ["Hi!\tSalut !\n", "Hi!\tBonjour !\n", "Hi!\tSalut !\n"]
+    lines += ["It's late.\tL'heure est tardive\u00a0!\n", f"{'long ' * 13}\tlong\n"]
+    path = tmp_path / "fra.txt"
+    path.write_text("".join(lines), encoding="utf8")
+    give_files({"fra.txt": path})
+    table = corpora.load_tatoeba()
+    assert len(table) == 203  # no pair twice, none too long
+    assert set(table["split"]) == {"train", "validation", "test"}
+    assert table["split"].groupby(table["english"].map(tuple)).nunique().max() == 1
+    greetings = table[table["english"].map(lambda tokens: tokens == ["hi", "!"])]
+    assert list(greetings["french"]) == [["salut", "!"], ["bonjour", "!"]]
+    assert table["english"].iloc[-1] == ["it's", "late", "."]
+    assert table["french"].iloc[-1] == ["l'", "heure", "est", "tardive", "!"]
+    train = corpora.load_tatoeba(split="train")
+    assert len(train) == (table["split"] == "train").sum()
