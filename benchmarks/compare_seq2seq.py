@@ -11,6 +11,7 @@ What was trained is kept in build/seq2seq/; a run that was interrupted goes on f
 """
 
 import argparse
+import bisect
 import json
 import os
 import time
@@ -120,12 +121,13 @@ def save(model: keras.Model, path, progress: dict) -> None:
 def find_hidden_dim(system: str, sizes: tuple[int, int], settings: dict) -> int:
     """Return the even hidden_dim whose number of parameters is nearest to that of dot attention."""
 
-    def count(system, hidden_dim):
+    def count(hidden_dim, system=system):
         return build(system, sizes, hidden_dim, settings).count_params()
 
-    wanted = count("dot", settings["hidden_dim"])
+    wanted = count(settings["hidden_dim"], "dot")
     tried = range(int(0.75 * settings["hidden_dim"]) // 2 * 2, int(1.3 * settings["hidden_dim"]), 2)
-    return min(tried, key=lambda hidden_dim: abs(count(system, hidden_dim) - wanted))
+    place = bisect.bisect_left(tried, wanted, key=count)
+    return min(tried[max(place - 1, 0) : place + 1], key=lambda dim: abs(count(dim) - wanted))
 
 
 def build(system: str, sizes: tuple[int, int], hidden_dim: int, settings: dict) -> keras.Model:
