@@ -353,3 +353,19 @@ def has_negation(text: str) -> bool:
         (True, False)
     """
     return not NEGATIONS.isdisjoint(cut_words(text))
+
+
+def keeps_meaning(text: str, changed: str, cosine: float, *, threshold: float = 0.7) -> bool:
+    """Return whether a changed text passes two cheap checks. Built in notebook 07, section 5.
+
+    Args:
+        text: the text.
+        changed: what was made of it.
+        cosine: of the vectors of both, from `utils.sentences.embed_sentences`.
+        threshold: least cosine.
+
+    Example:
+        >>> keeps_meaning("It isn't funny.", "This is funny.", 0.9)
+        False
+    """
+    return cosine >= threshold and has_negation(text) == has_negation(changed)

@@ -376,3 +376,22 @@ def load_thesaurus() -> dict[str, list[str]]:
     table = pd.read_csv(fetch("thesaurus")["groups.tsv"], sep="\t", keep_default_na=False)
     groups = [words.split() for words in table["words"]]
     return {word: [w for w in group if w != word] for group in groups for word in group}
+
+
+def load_snippet_paraphrases() -> pd.DataFrame:
+    """Load what a small language model made of training sentences of movie-snippets.
+
+    Nothing is filtered: many of them do not mean what the sentence means.
+
+    Returns:
+        Columns `text`, `label`, `paraphrase`, `end` ("stop", "cut": the model had not come to an
+        end, or "copy": it repeated the sentence) and `cosine` of the MiniLM vectors of both.
+    """
+    table = pd.read_csv(
+        fetch("paraphrases")["smollm2.tsv"], sep="\t", quoting=csv.QUOTE_NONE, keep_default_na=False
+    )
+    sources = pick_paraphrase_sources(len(table))
+    table = sources.merge(table, on="source", validate="one_to_one")
+    copied = table["end"] == "copy"
+    table["paraphrase"] = table["paraphrase"].mask(copied, table["text"])
+    return table[["text", "label", "paraphrase", "end", "cosine"]]
