@@ -175,13 +175,11 @@ TOUCHING = list_keys()
 def slip(word: str, rng: np.random.Generator) -> str:
     """Type a word with a slip: a key beside, a letter twice, one missing, or two turned round.
 
-    Words of fewer than two letters stay, and so do all signs that are not letters.
+    Args:
+        word: at least two letters, no other signs.
+        rng: random generator.
     """
-    letters = [i for i, sign in enumerate(word) if sign.isalpha()]
-    if len(letters) < 2:
-        return word
-    i = letters[rng.integers(len(letters))]
-    kind = rng.integers(4)
+    i, kind = rng.integers(len(word)), rng.integers(4)
     if kind == 0 and word[i] in TOUCHING:
         near = TOUCHING[word[i]]
         return word[:i] + near[rng.integers(len(near))] + word[i + 1 :]
@@ -189,11 +187,8 @@ def slip(word: str, rng: np.random.Generator) -> str:
         return word[:i] + word[i] + word[i:]
     if kind == 2:
         return word[:i] + word[i + 1 :]
-    j = i + 1 if i + 1 in letters else i - 1
-    if j not in letters:
-        return word
-    i, j = sorted((i, j))
-    return word[:i] + word[j] + word[i] + word[j + 1 :]
+    i = min(i, len(word) - 2)
+    return word[:i] + word[i + 1] + word[i] + word[i + 2 :]
 
 
 def add_typos(
@@ -208,14 +203,15 @@ def add_typos(
     Args:
         text: any text.
         rng: random generator.
-        strength: share of the words that get one slip.
+        strength: share of the words that get one slip; only words of two letters or more do,
+            so "n't", numbers, punctuation and emoji stay.
         protected: words that stay.
     """
     words = cut_words(text)
     places = [
         i
         for i, word in enumerate(words)
-        if word not in protected and sum(map(str.isalpha, word)) > 1
+        if len(word) > 1 and word.isalpha() and word not in protected
     ]
     for i in draw_places(places, len(words), rng, strength):
         words[i] = slip(words[i], rng)
@@ -244,9 +240,10 @@ def list_neighbours(
     neighbours = {}
     for start in range(0, len(words), 1000):
         cosines = vectors[start : start + 1000] @ vectors.T
-        nearest = np.argsort(-cosines, axis=1)[:, : count + 1]
-        for word, found in zip(words[start:], nearest, strict=False):
-            neighbours[word] = [words[i] for i in found if words[i] != word][:count]
+        near = np.argpartition(-cosines, min(count, len(words) - 1), axis=1)[:, : count + 1]
+        for word, found, row in zip(words[start:], near, cosines, strict=False):
+            ordered = found[np.argsort(-row[found])]
+            neighbours[word] = [words[i] for i in ordered if words[i] != word][:count]
     return neighbours
 
 
