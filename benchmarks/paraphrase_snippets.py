@@ -1,4 +1,4 @@
-"""Let a small language model put 500 training sentences of movie-snippets into other words.
+"""Let a small language model put up to 500 training sentences of movie-snippets into other words.
 
 The model is SmolLM2-135M-Instruct in 4-bit GGUF form. Its weights come out of a wheel that is
 never imported; transformers turns them back to float32. Notebook 07 reads the result, so that it
@@ -6,10 +6,11 @@ needs neither the model nor PyTorch.
 
 Run, with the packages of requirements.txt and `torch==2.13.0 gguf accelerate`:
 
-    python -m benchmarks.paraphrase_snippets write   # about 20 minutes; goes on where it stopped
-    python -m benchmarks.paraphrase_snippets check   # a minute: adds the MiniLM cosines
+    python -m benchmarks.paraphrase_snippets write  # 15 CPU-minutes; goes on where it stopped
+    python -m benchmarks.paraphrase_snippets check  # a minute: adds the MiniLM cosines
 
-Both write data/paraphrases/smollm2.tsv; data/paraphrases/README.md describes it.
+Both write data/paraphrases/smollm2.tsv; data/paraphrases/README.md describes it. After them, put
+rows, size and hash into data/registry.toml.
 """
 
 import os
@@ -83,7 +84,9 @@ def paraphrase(tokenizer, model, texts: list[str], seed: int) -> list[tuple[str,
 
 def write() -> None:
     rows = corpora.pick_paraphrase_sources(COUNT)
-    found = read() if TARGET.exists() else pd.DataFrame(columns=["source", "end", "paraphrase"])
+    found = pd.DataFrame(columns=["source", "end", "paraphrase"])
+    if TARGET.exists():
+        found = read()[[*found.columns]]
     tokenizer, model = load_model()
     for start in range(len(found), len(rows), BATCH_SIZE):
         batch = rows.iloc[start : start + BATCH_SIZE]

@@ -27,14 +27,22 @@ from utils.augmentation import (  # noqa: E402
     fits,
     has_negation,
     insert_words,
+    keeps_meaning,
     list_neighbours,
     replace_words,
     slip,
     swap_words,
 )
 from utils.classifiers import build_bigram_average, build_classifier, build_cnn  # noqa: E402
-from utils.corpora import load_lexicon, load_thesaurus  # noqa: E402
-from utils.data import ROOT  # noqa: E402
+from utils.corpora import (  # noqa: E402
+    load_lexicon,
+    load_movie_snippets,
+    load_snippet_paraphrases,
+    load_thesaurus,
+    normalise,
+    pick_paraphrase_sources,
+)
+from utils.data import ROOT, load_registry  # noqa: E402
 
 TEXT = "a dull film with great actors and a clever plot"
 OPTIONS = {
@@ -380,3 +388,48 @@ def test_the_loader_gives_the_others_of_the_group(groups):
     for group in groups:
         for word in group:
             assert sorted([word, *thesaurus[word]]) == sorted(group)
+
+
+# The paraphrases.
+
+
+def test_sources_are_training_sentences_in_a_fixed_order():
+    table = load_movie_snippets()
+    sources = pick_paraphrase_sources(500)
+    assert set(sources["text"]) <= set(table["text"][table["split"] == "train"])
+    assert sources["source"].is_unique
+    assert sources.equals(pick_paraphrase_sources(600).head(500))
+    assert sources["source"][:2].tolist() == ["3620cc49a833d5a0", "85c46e8a39b365b6"]
+
+
+def test_paraphrases_stand_beside_their_sentences():
+    found = load_snippet_paraphrases()
+    assert list(found.columns) == ["text", "label", "paraphrase", "end", "cosine"]
+    assert len(found) == load_registry()["paraphrases"]["rows"]
+    assert set(found["end"]) <= {"stop", "cut", "copy"}
+    assert found["cosine"].between(-1, 1).all()
+    copied = found["end"] == "copy"
+    assert (found["paraphrase"][copied] == found["text"][copied]).all()
+    assert (found["paraphrase"] != "").all()
+
+
+def test_the_file_of_paraphrases_holds_no_sentence_of_the_data_set():
+    file = (ROOT / "data" / "paraphrases" / "smollm2.tsv").read_text("utf8")
+    stored = {normalise(line.split("\t")[3]) for line in file.splitlines()[1:]}
+    sentences = {normalise(text) for text in load_movie_snippets()["text"]}
+    assert not (stored - {""}) & sentences
+
+
+@pytest.mark.parametrize(
+    "text, changed, cosine, kept",
+    [
+        ("It is funny.", "This is humorous.", 0.9, True),
+        ("It is funny.", "This is humorous.", 0.69, False),
+        ("It isn't funny.", "This is funny.", 0.95, False),
+        ("It is funny.", "This is never funny.", 0.95, False),
+        ("It isn't funny.", "It cannot amuse.", 0.7, True),
+        ("", "", 1.0, True),
+    ],
+)
+def test_two_checks_of_meaning(text, changed, cosine, kept):
+    assert keeps_meaning(text, changed, cosine) is kept

@@ -14,7 +14,7 @@ Reference:
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -71,7 +71,7 @@ def replace_words(
     strength: float,
     *,
     options: dict[str, list[str]],
-    protected: Collection[str] = (),
+    protected: set[str] = frozenset(),
 ) -> str:
     """Replace words by one of their options. Built in notebook 07, section 1.
 
@@ -135,7 +135,7 @@ def delete_words(
     rng: np.random.Generator,
     strength: float,
     *,
-    protected: Collection[str] = (),
+    protected: set[str] = frozenset(),
 ) -> str:
     """Leave words out, never all of them. Built in notebook 07, section 1.
 
@@ -196,7 +196,7 @@ def add_typos(
     rng: np.random.Generator,
     strength: float,
     *,
-    protected: Collection[str] = (),
+    protected: set[str] = frozenset(),
 ) -> str:
     """Type some words with a slip. Built in notebook 07, section 3.
 
@@ -238,10 +238,10 @@ def list_neighbours(
     vectors = np.asarray(table[[rows[word] for word in words]], dtype="float32")
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     neighbours = {}
-    for start in range(0, len(words), 1000):
-        cosines = vectors[start : start + 1000] @ vectors.T
+    for begin in range(0, len(words), 1000):
+        cosines = vectors[begin : begin + 1000] @ vectors.T
         near = np.argpartition(-cosines, min(count, len(words) - 1), axis=1)[:, : count + 1]
-        for word, found, row in zip(words[start:], near, cosines, strict=False):
+        for word, found, row in zip(words[begin:], near, cosines, strict=False):
             ordered = found[np.argsort(-row[found])]
             neighbours[word] = [words[i] for i in ordered if words[i] != word][:count]
     return neighbours
