@@ -13,7 +13,8 @@ advise), and alpha of mixup, 0.4. The test split is read once for each training.
 
 Run: `python -m benchmarks.compare_augmentation` (about 25 CPU-minutes; it saves after each training
 and goes on where it stopped). It writes data/results/augmentation.json.
-`python -m benchmarks.compare_augmentation choose` prints the validation curves of "none".
+`python -m benchmarks.compare_augmentation choose` prints the validation curves of "none"; `report`
+writes the result from the trainings done so far, where there are two seeds or more.
 """
 
 import functools
@@ -194,7 +195,7 @@ def choose() -> None:
         )
 
 
-def run() -> dict[str, dict]:
+def run() -> None:
     """Train every cell that has no result yet.
 
     Paraphrases exist for the first sentences only, so for the first seeds of the small sizes.
@@ -221,7 +222,6 @@ def run() -> dict[str, dict]:
             part.write_text(json.dumps(cells, indent=1))
             os.replace(part, CELLS)
             print(name, cells[name], flush=True)
-    return cells
 
 
 def compute_t_interval(values: np.ndarray) -> tuple[float, float]:
@@ -238,7 +238,8 @@ def summarise(cells: dict[str, dict]) -> list[dict]:
     rows = []
     for size in SIZES:
         for method in METHODS:
-            seeds = [seed for seed in SEEDS if f"{size}/{method}/{seed}" in cells]
+            wanted = {method, "none", "repeat"}
+            seeds = [s for s in SEEDS if all(f"{size}/{m}/{s}" in cells for m in wanted)]
             if len(seeds) < 2:
                 continue
             scores, none, repeat = (
@@ -263,8 +264,9 @@ def summarise(cells: dict[str, dict]) -> list[dict]:
     return rows
 
 
-def main() -> None:
-    cells = run()
+def report() -> None:
+    """Write the ledger from the trainings that there are."""
+    cells = json.loads(CELLS.read_text())
     rows = summarise(cells)
     [eda] = [r for r in rows if (r["size"], r["method"]) == (500, "the four in turn")]
     [none] = [r for r in rows if (r["size"], r["method"]) == (500, "none")]
@@ -300,4 +302,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    choose() if sys.argv[1:] == ["choose"] else main()
+    if sys.argv[1:] == ["choose"]:
+        choose()
+    else:
+        if sys.argv[1:] != ["report"]:
+            run()
+        report()
