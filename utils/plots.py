@@ -213,6 +213,7 @@ def plot_gains(
         1,
         len(panels),
         figsize=(2.3 * len(panels) + 1.5, 0.32 * len(names) + 1.5),
+        sharex=True,
         sharey=True,
         layout="constrained",
     )
@@ -225,6 +226,7 @@ def plot_gains(
             panel.plot([low, high], [row, row], color="#9ab6d0", linewidth=4)
             panel.plot(value, row, "o", color="#24527a", markersize=4)
         panel.set_title(setting)
+        panel.tick_params(axis="y", length=0)
         panel.grid(axis="x", color="#dddddd")
         panel.spines[["top", "right", "left"]].set_visible(False)
     axes[0].set_yticks(range(len(names)), names)
