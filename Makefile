@@ -18,7 +18,7 @@ help:
 	@echo "make course          run every notebook into build/ and print a table (NB=01: one)"
 	@echo "make test            fast tests, then nbval over every notebook (NB=01: one)"
 	@echo "make lab             open JupyterLab on 00_start_here"
-	@echo "make torch           add PyTorch, for the notebooks that say they need it"
+	@echo "make torch           add PyTorch and a small language model, for what says it needs them"
 	@echo "make wheelhouse      collect packages and data for a classroom without a network"
 	@echo "make refresh NB=01   run a notebook in place and store its outputs and result"
 	@echo "make sync            regenerate tables, badges and first cells from their sources"
@@ -52,6 +52,7 @@ lab: data
 
 torch: setup
 	$(BIN)/python -m pip install --quiet -r requirements-torch.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+	$(BIN)/python -m utils.data smollm2-135m
 
 wheelhouse: setup
 	$(BIN)/python -m tools.wheelhouse wheelhouse

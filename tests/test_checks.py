@@ -250,3 +250,67 @@ def test_attend(capsys, answer, said):
 def test_bottleneck(capsys, answer, said):
     checks.check_bottleneck(answer)
     assert said in capsys.readouterr().out
+
+
+def keep_negations(words):
+    return [i for i, word in enumerate(words) if word not in ("not", "n't", "no", "never")]
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (None, "Not done yet"),
+        (lambda words: None, "Not done yet"),
+        (lambda words: list(range(len(words))), "Not done yet"),
+        (keep_negations, "Correct"),
+        (lambda words: [w for w in words if w != "not"], "not the words"),
+        (
+            lambda words: [i for i, w in enumerate(words) if w in ("not", "n't", "no", "never")],
+            "stay",
+        ),
+        (lambda words: [i for i, w in enumerate(words) if w != "not"], "may still be deleted"),
+        (lambda words: keep_negations(words)[1:], "all but 4"),
+        (lambda words: keep_negations(words) or None, "raised TypeError"),
+        (lambda words: keep_negations(words) or [0], "a text without words"),
+    ],
+)
+def test_list_deletable(capsys, answer, said):
+    checks.check_list_deletable(answer)
+    assert said in capsys.readouterr().out
+
+
+def pair(method, none, *, ddof=1, root=True):
+    gains = method - none
+    return gains.mean(), gains.std(ddof=ddof) / (len(gains) ** 0.5 if root else 1)
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (None, "Not done yet"),
+        (lambda a, b: None, "Not done yet"),
+        (pair, "Correct"),
+        (lambda a, b: pair(b, a), "the sign is turned round"),
+        (lambda a, b: (0.5, 0.1), "the mean gain is 0.012"),
+        (
+            lambda a, b: (a.mean() - b.mean(), ((a.var(ddof=1) + b.var(ddof=1)) / 5) ** 0.5),
+            "two unrelated groups",
+        ),
+        (lambda a, b: pair(a, b, root=False), "smaller by sqrt(5)"),
+        (lambda a, b: pair(a, b, ddof=0), "ddof=1"),
+        (lambda a, b: (pair(a, b)[0], 0.5), "yours 0.5000"),
+        (lambda a, b: 0.012, "raised TypeError"),
+    ],
+)
+def test_measure_gain(capsys, answer, said):
+    checks.check_measure_gain(answer)
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [(None, "Not done"), ("c", "Correct"), ("a", "leaked"), ("B", "vocabulary"), ("d", "weights")],
+)
+def test_fair_control(capsys, answer, said):
+    checks.check_fair_control(answer)
+    assert said in capsys.readouterr().out

@@ -150,7 +150,11 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     requirements = [ROOT / "requirements.txt"]
     requirements += [ROOT / "requirements-torch.txt"] if options.torch else []
-    registry = load_registry()
+    registry = {
+        name: entry
+        for name, entry in load_registry().items()
+        if options.torch or not entry.get("with_torch")
+    }
     try:
         wheels = collect(options.folder, requirements, ROOT / "requirements.lock", registry)
     except (WheelhouseError, OSError) as error:

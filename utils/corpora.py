@@ -370,3 +370,54 @@ def load_paraphrases() -> pd.DataFrame:
         Columns `play`, `line` (the sentence as in the play) and `paraphrase`, 100 rows.
     """
     return pd.read_csv(fetch("shakespeare-paraphrases")["pairs.tsv"], sep="\t", quoting=3)
+
+
+def pick_paraphrase_sources(count: int) -> pd.DataFrame:
+    """Pick training sentences of movie-snippets in an order that a hash of the text decides.
+
+    Args:
+        count: how many; the first 500 are those that data/paraphrases holds.
+
+    Returns:
+        Columns `text`, `label` and `source` (the name of the sentence in data/paraphrases).
+    """
+    table = load_movie_snippets()
+    table = table[table["split"] == "train"][["text", "label"]]
+    names = [hashlib.sha256(normalise(text).encode("utf8")).hexdigest() for text in table["text"]]
+    table["source"] = [name[:16] for name in names]
+    order = table["text"].map(lambda text: assign_bucket(text, 2**60, salt="paraphrase "))
+    return table.loc[order.sort_values().index[:count]].reset_index(drop=True)
+
+
+def load_thesaurus() -> dict[str, list[str]]:
+    """Load the thesaurus of film-review language.
+
+    Returns:
+        Lower-case word to the others of its group, which have the same part of speech and form.
+
+    Example:
+        >>> load_thesaurus()["tedious"]
+        ['boring', 'dull', 'tiresome']
+    """
+    table = pd.read_csv(fetch("thesaurus")["groups.tsv"], sep="\t", keep_default_na=False)
+    groups = [words.split() for words in table["words"]]
+    return {word: [w for w in group if w != word] for group in groups for word in group}
+
+
+def load_snippet_paraphrases() -> pd.DataFrame:
+    """Load what a small language model made of training sentences of movie-snippets.
+
+    Nothing is filtered: many of them do not mean what the sentence means.
+
+    Returns:
+        Columns `text`, `label`, `paraphrase`, `end` ("stop", "cut": the model had not come to an
+        end, or "copy": it repeated the sentence) and `cosine` of the MiniLM vectors of both.
+    """
+    table = pd.read_csv(
+        fetch("paraphrases")["smollm2.tsv"], sep="\t", quoting=csv.QUOTE_NONE, keep_default_na=False
+    )
+    sources = pick_paraphrase_sources(len(table))
+    table = sources.merge(table, on="source", validate="one_to_one")
+    copied = table["end"] == "copy"
+    table["paraphrase"] = table["paraphrase"].mask(copied, table["text"])
+    return table[["text", "label", "paraphrase", "end", "cosine"]]

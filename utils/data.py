@@ -368,9 +368,10 @@ def _explain(error: Exception) -> str:
 
 
 def main(names: list[str]) -> int:
-    """Fetch the named data sets, or every one of the authored and package tiers."""
+    """Fetch the named data sets, or all of the authored and package tiers but those for PyTorch."""
     registry = load_registry()
-    for name in names or [n for n, e in registry.items() if e["tier"] != "web"]:
+    wanted = [n for n, e in registry.items() if e["tier"] != "web" and not e.get("with_torch")]
+    for name in names or wanted:
         try:
             paths = fetch(name)
         except DataError as error:

@@ -255,3 +255,46 @@ def plot_alignments(
     axes[0, 0].set_ylabel("French")
     figure.suptitle(title)
     return list(axes[0])
+
+
+def plot_gains(
+    panels: dict[str, dict[str, tuple[float, float, float]]],
+    *,
+    title: str,
+    xlabel: str,
+    references: dict[str, float] | None = None,
+) -> list[Axes]:
+    """Draw one panel a setting; in it, one point a name with its interval, and a line at 0.
+
+    Args:
+        panels: setting to (name to (value, lower end, upper end)); a name may be missing.
+        title: the finding.
+        xlabel: name of the values.
+        references: setting to a second value to compare with, drawn as a dashed line.
+    """
+    names = list(dict.fromkeys(name for points in panels.values() for name in points))
+    figure, axes = plt.subplots(
+        1,
+        len(panels),
+        figsize=(2.3 * len(panels) + 1.5, 0.32 * len(names) + 1.5),
+        sharex=True,
+        sharey=True,
+        layout="constrained",
+    )
+    for panel, (setting, points) in zip(axes, panels.items(), strict=True):
+        panel.axvline(0, color="black", linewidth=0.8)
+        if references:
+            panel.axvline(references[setting], color="#c05020", linestyle="--", linewidth=1)
+        for name, (value, low, high) in points.items():
+            row = names.index(name)
+            panel.plot([low, high], [row, row], color="#9ab6d0", linewidth=4)
+            panel.plot(value, row, "o", color="#24527a", markersize=4)
+        panel.set_title(setting)
+        panel.tick_params(axis="y", length=0)
+        panel.grid(axis="x", color="#dddddd")
+        panel.spines[["top", "right", "left"]].set_visible(False)
+    axes[0].set_yticks(range(len(names)), names)
+    axes[0].invert_yaxis()
+    figure.supxlabel(xlabel)
+    figure.suptitle(title)
+    return list(axes)
