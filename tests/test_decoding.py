@@ -107,6 +107,8 @@ def get_log_probabilities(model, text):
 
 def generate_by_hand(model, prompt, num_tokens, noise, *, penalty=1.0, n=0, **settings):
     """Generate one text without cache, compiled loop or arrays."""
+    if settings["temperature"] == 0:  # the most likely token
+        settings = {"top_k": 1}
     text = list(prompt)
     for step in range(num_tokens):
         logits = score_next(model, text)
@@ -127,7 +129,7 @@ PROMPTS = [[1, 2, 3, 1, 2], [4], [0, 1, 2, 3, 4, 0, 1]]
 @pytest.mark.parametrize(
     "settings",
     [
-        {"temperature": 0.8},
+        {"temperature": 0.0},
         {"temperature": 1.5, "top_k": 3, "top_p": 0.8},
         {"temperature": 1.0, "repetition_penalty": 1.7},
         {"temperature": 1.0, "no_repeat_ngram_size": 2},
@@ -246,7 +248,7 @@ def test_one_beam_is_greedy_and_a_penalty_prefers_longer_texts(model):
 
 
 def test_rules_equal_those_of_transformers():
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="rules of transformers need torch: make torch")
     from transformers import generation
 
     random = np.random.default_rng(3)

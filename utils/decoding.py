@@ -196,6 +196,19 @@ def pad_left(texts: list, *, multiple: int = 1, longest: int = 10**9):
     return np.stack(rows), np.array([T - len(text) for text in texts], "int32")
 
 
+def make_cache(model, batch_size: int, length: int) -> tuple:
+    """Return room for keys and values of `length` tokens: two arrays a block. From notebook 06.
+
+    Args:
+        model: a `utils.gpt2.GPT2`.
+        batch_size: B.
+        length: T.
+    """
+    H, D = model.config.num_heads, model.config.hidden_dim
+    empty = ops.zeros((batch_size, H, length, D // H), dtype=model.compute_dtype)
+    return tuple((empty, empty) for _ in model.blocks)
+
+
 def check_prompts(prompts: list, max_new_tokens: int, context_length: int, vocabulary_size: int):
     """Raise ValueError if a model cannot go on from these prompts."""
     lengths = [len(prompt) for prompt in prompts]
@@ -342,7 +355,7 @@ class Generator:
     def _read_prompts(self, given, tokens, num_padding):
         """Return the cache after all but the last tokens, and which tokens were seen."""
         B, P = given.shape
-        cache = self.model.make_cache(B, tokens.shape[1])
+        cache = make_cache(self.model, B, tokens.shape[1])
         if P > 1:
             cache = self.model.read(given[:, :-1], num_padding, cache)[1]
         seen = ops.zeros((B, 1), "bool")
@@ -433,7 +446,7 @@ class BeamSearch:
     def _search(self, given, room, num_padding):
         """Return the new tokens (K, N), their log-probabilities (K,) and lengths (K,)."""
         (K, P), N, V = given.shape, room.shape[1], self.model.config.vocabulary_size
-        cache = self.model.make_cache(K, P + N)
+        cache = make_cache(self.model, K, P + N)
         if P > 1:
             cache = self.model.read(given[:, :-1], num_padding, cache)[1]
         stops = self.stop_tokens
