@@ -124,7 +124,7 @@ def penalise_repetition(logits, seen, penalty: float):
 
 
 def find_repeated_ngrams(token_ids, num_padding, t, n: int, vocabulary_size: int):
-    """Mark the tokens that would repeat an n-gram. Built in notebook 06.
+    """Mark the tokens that would repeat an n-gram; for one list, see exercise 2 of notebook 06.
 
     Args:
         token_ids: texts, shape (B, T), of which the first `t` tokens are there.
@@ -243,16 +243,12 @@ def compile_with_weights(model, function):
         with keras.StatelessScope(state_mapping=zip(variables, weights, strict=True)):
             return function(*arguments)
 
-    if keras.backend.backend() == "torch":
-        import torch
-
-        call = torch.no_grad()(call)
     compiled = compile_function(call)
     return lambda *arguments: compiled([variable.value for variable in variables], *arguments)
 
 
 class Generator:
-    """Generate text with a GPT-2 in one compiled loop. Built in notebook 06.
+    """Generate text with a GPT-2 in one compiled loop.
 
     The prompts but for their last tokens are read at once, into a cache that has room for
     everything. Each turn of the loop reads one token, adds its keys and values to the cache and
@@ -395,7 +391,7 @@ class Generator:
 
 
 class BeamSearch:
-    """Look for the most likely text, `num_beams` at a time. Built in notebook 06.
+    """Look for the most likely text, `num_beams` at a time.
 
     Every turn extends each beam by every token and keeps the best of all. A text that met a
     stop token stays as it is and competes on.
