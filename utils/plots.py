@@ -207,7 +207,7 @@ def plot_token_maps(panels: dict[str, np.ndarray], tokens: list[str], *, title: 
     figure, axes = plt.subplots(
         rows,
         columns,
-        figsize=(2.6 * columns + 0.6, 2.6 * rows + 0.8),
+        figsize=(2.6 * columns + 0.6, 2.6 * rows + 1.2),
         sharex=True,
         sharey=True,
         squeeze=False,
