@@ -231,7 +231,7 @@ def plot_surprise(tokens: list[str], bits: np.ndarray, *, title: str, width: int
         tokens: pieces of the text.
         bits: what each cost, shape (len(tokens),).
         title: the finding.
-        width: characters in a line.
+        width: the most characters in a line.
     """
     places, row, column = [], 0, 0
     for token in tokens:
@@ -240,7 +240,8 @@ def plot_surprise(tokens: list[str], bits: np.ndarray, *, title: str, width: int
         places.append((row, column))
         row, column = (row + 1, 0) if token.endswith("\n") else (row, column + len(token))
     height = places[-1][0] + 1
-    _, axes = plt.subplots(figsize=(9, 0.3 * height + 1), layout="constrained")
+    width = max(column + len(token) for (_, column), token in zip(places, tokens, strict=True))
+    _, axes = plt.subplots(figsize=(0.078 * width + 1.2, 0.28 * height + 0.8), layout="constrained")
     colours = plt.get_cmap("Oranges")
     for token, cost, (row, column) in zip(tokens, bits, places, strict=True):
         shown = token.replace("\n", "⏎")
@@ -248,7 +249,7 @@ def plot_surprise(tokens: list[str], bits: np.ndarray, *, title: str, width: int
         axes.add_patch(plt.Rectangle((column, row), len(shown), 0.9, color=face, linewidth=0))
         axes.text(column, row + 0.5, shown, family="monospace", fontsize=9, va="center")
     scale = plt.cm.ScalarMappable(plt.Normalize(0, 16), colours)
-    axes.figure.colorbar(scale, ax=axes, label="bits", fraction=0.02)
+    axes.figure.colorbar(scale, ax=axes, label="bits", fraction=0.05)
     axes.set(title=title, xlim=(0, width), ylim=(height, 0))
     axes.axis("off")
     return axes
