@@ -250,6 +250,7 @@ def plot_surprise(tokens: list[str], bits: np.ndarray, *, title: str, width: int
         axes.text(column, row + 0.5, shown, family="monospace", fontsize=9, va="center")
     scale = plt.cm.ScalarMappable(plt.Normalize(0, 16), colours)
     axes.figure.colorbar(scale, ax=axes, label="bits", fraction=0.05)
-    axes.set(title=title, xlim=(0, width), ylim=(height, 0))
+    axes.set_title(title, loc="left")
+    axes.set(xlim=(0, width), ylim=(height, 0))
     axes.axis("off")
     return axes
