@@ -126,6 +126,7 @@ def generate_by_hand(model, prompt, num_tokens, noise, *, penalty=1.0, n=0, **se
 PROMPTS = [[1, 2, 3, 1, 2], [4], [0, 1, 2, 3, 4, 0, 1]]
 
 
+@pytest.mark.filterwarnings("ignore:You are using a softmax")  # a text of one token
 @pytest.mark.parametrize(
     "settings",
     [
