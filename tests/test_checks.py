@@ -314,3 +314,65 @@ def test_measure_gain(capsys, answer, said):
 def test_fair_control(capsys, answer, said):
     checks.check_fair_control(answer)
     assert said in capsys.readouterr().out
+
+
+def count_gpt2(V, T, D, L):
+    return V * D + T * D + L * (12 * D**2 + 13 * D) + 2 * D
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (None, "Not done yet"),
+        (lambda V, T, D, L: None, "Not done yet"),
+        (lambda V, T, D, L: count_gpt2(V, T, D, L) + V * D, "Not done yet"),
+        (lambda V, T, D, L: count_gpt2(V, T, D, L) - V * D, "uses it twice and has it once"),
+        (lambda V, T, D, L: count_gpt2(V, T, D, L) - 2 * D, "expected 124,439,808"),
+        (lambda V, T, D, L: 124_439_808, "not as a number"),
+        (count_gpt2, "Correct"),
+    ],
+)
+def test_count_parameters(capsys, answer, said):
+    checks.check_count_parameters(answer)
+    assert said in capsys.readouterr().out
+
+
+def list_banned(text, n):
+    ends = range(n - 1, len(text))
+    return {text[e] for e in ends if text[e - n + 1 : e] == text[len(text) - n + 1 :]}
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (lambda text, n: None, "Not done yet"),
+        (lambda text, n: set(text), "not every token that occurred"),
+        (
+            lambda text, n: {b for a, b in zip(text, text[1:], strict=False) if a == 7},
+            "4 has followed 7",
+        ),
+        (lambda text, n: {5}, "no 3-gram may occur twice"),
+        (lambda text, n: {9}, "look at every place"),
+        (lambda text, n: list_banned(text, 3), "for n = 2"),
+        (lambda text, n: list_banned(text, n) if len(text) > 2 else {1}, "nothing is banned"),
+        (list_banned, "Correct"),
+    ],
+)
+def test_list_banned(capsys, answer, said):
+    checks.check_list_banned(answer)
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (None, "Not done"),
+        ("c", "Correct"),
+        ("a", "as many numbers"),
+        ("b", "prompt"),
+        ("d", "layer"),
+    ],
+)
+def test_cache_parts(capsys, answer, said):
+    checks.check_cache_parts(answer)
+    assert said in capsys.readouterr().out

@@ -298,3 +298,66 @@ def plot_gains(
     figure.supxlabel(xlabel)
     figure.suptitle(title)
     return list(axes)
+
+
+def plot_token_maps(panels: dict[str, np.ndarray], tokens: list[str], *, title: str) -> list[Axes]:
+    """Draw how much each token takes from each other one, one panel a name.
+
+    Args:
+        panels: name to weights from 0 to 1, or truth values: a row for each token that looks, a
+            column for each that is looked at; shape (T, T).
+        tokens: T labels.
+        title: the finding.
+    """
+    columns = min(len(panels), 4)
+    rows = -(-len(panels) // columns)
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(2.6 * columns + 0.6, 2.6 * rows + 1.2),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    for panel, (name, weights) in zip(axes.flat, panels.items(), strict=False):
+        panel.imshow(np.asarray(weights, "float32"), cmap="Blues", vmin=0, vmax=1)
+        panel.set_title(name, fontsize=10)
+        panel.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=8)
+        panel.set_yticks(range(len(tokens)), tokens, fontsize=8)
+    figure.suptitle(title)
+    figure.supxlabel("looked at", fontsize=9)
+    figure.supylabel("token that looks", fontsize=9)
+    return list(axes.flat)
+
+
+def plot_surprise(tokens: list[str], bits: np.ndarray, *, title: str, width: int = 72) -> Axes:
+    """Draw a text, each token on a background that is the darker the more bits it cost.
+
+    Args:
+        tokens: pieces of the text.
+        bits: what each cost, shape (len(tokens),).
+        title: the finding.
+        width: the most characters in a line.
+    """
+    places, row, column = [], 0, 0
+    for token in tokens:
+        if column + len(token.rstrip("\n")) > width:
+            row, column = row + 1, 0
+        places.append((row, column))
+        row, column = (row + 1, 0) if token.endswith("\n") else (row, column + len(token))
+    height = places[-1][0] + 1
+    width = max(column + len(token) for (_, column), token in zip(places, tokens, strict=True))
+    _, axes = plt.subplots(figsize=(0.078 * width + 1.2, 0.28 * height + 0.8), layout="constrained")
+    colours = plt.get_cmap("Oranges")
+    for token, cost, (row, column) in zip(tokens, bits, places, strict=True):
+        shown = token.replace("\n", "⏎")
+        face = colours(min(cost / 16, 0.8))
+        axes.add_patch(plt.Rectangle((column, row), len(shown), 0.9, color=face, linewidth=0))
+        axes.text(column, row + 0.5, shown, family="monospace", fontsize=9, va="center")
+    scale = plt.cm.ScalarMappable(plt.Normalize(0, 16), colours)
+    axes.figure.colorbar(scale, ax=axes, label="bits", fraction=0.05)
+    axes.set_title(title, loc="left")
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    axes.axis("off")
+    return axes

@@ -33,6 +33,7 @@ parser.add_argument("--dropout", type=float, default=0.15)
 parser.add_argument("--batch-size", type=int, default=8, help="windows of a step")
 parser.add_argument("--learning-rate", type=float, default=2e-3, help="the highest")
 parser.add_argument("--evaluations", type=int, default=20, help="points of the curve")
+parser.add_argument("--policy", default="mixed_bfloat16", help="float32 suits older processors")
 parser.add_argument("--publish", action="store_true", help="write data/models/ at the end")
 parser.add_argument("--seed", type=int, default=42)
 SETTINGS = parser.parse_args()
@@ -92,6 +93,12 @@ def draw_batch(token_ids: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray
     return token_ids[places], token_ids[places + 1]
 
 
+def describe_settings() -> dict[str, str]:
+    """Return the settings that a run keeps from its first to its last step."""
+    free = ("folder", "threads", "publish")
+    return {key: str(value) for key, value in vars(SETTINGS).items() if key not in free}
+
+
 class Run:
     """The state of a training run: model, optimiser, what was used and the curve so far.
 
@@ -100,7 +107,7 @@ class Run:
     """
 
     def __init__(self, config: gpt2.GPT2Config):
-        keras.config.set_dtype_policy("mixed_bfloat16")  # a third faster; weights stay float32
+        keras.config.set_dtype_policy(SETTINGS.policy)  # weights are float32 in both
         self.model = gpt2.GPT2(config, name="gpt2")
         keras.config.set_dtype_policy("float32")
         self.optimizer = keras.optimizers.AdamW(
@@ -120,19 +127,31 @@ class Run:
         """Save everything in one file; an interruption leaves the last copy whole."""
         arrays = [keras.ops.convert_to_numpy(v.value) for v in self.list_variables()]
         part = self.path.with_suffix(".part.npz")
-        settings = {key: str(setting) for key, setting in vars(SETTINGS).items()}
+        settings = describe_settings()
         np.savez(part, *arrays, progress=json.dumps(self.progress), settings=json.dumps(settings))
         os.replace(part, self.path)
         curve = self.path.with_name("curve.json")
         curve.write_text(json.dumps(self.progress | {"settings": settings}, indent=1) + "\n")
 
     def load(self) -> None:
-        """Go on where the last copy was saved, if there is one."""
-        if self.path.exists():
-            with np.load(self.path) as saved:
-                for k, variable in enumerate(self.list_variables()):
-                    variable.assign(saved[f"arr_{k}"])
-                self.progress = json.loads(str(saved["progress"]))
+        """Go on where the last copy was saved, if there is one.
+
+        Raises:
+            SystemExit: it was begun with other settings.
+        """
+        if not self.path.exists():
+            return
+        with np.load(self.path) as saved:
+            begun, now = json.loads(str(saved["settings"])), describe_settings()
+            changed = [f"{key} {begun.get(key)}" for key in now if begun.get(key) != now[key]]
+            if changed:
+                raise SystemExit(
+                    f"{self.path} was begun with {', '.join(changed)}: give the same settings, or "
+                    "another --folder"
+                )
+            for k, variable in enumerate(self.list_variables()):
+                variable.assign(saved[f"arr_{k}"])
+            self.progress = json.loads(str(saved["progress"]))
 
     def get_share(self) -> float:
         """Return the used share of the budget."""
@@ -194,7 +213,7 @@ validate, {test_plays} test. Nothing was chosen on the test plays; they were rea
 The tokens were learned from the training plays. Text: public domain.
 
 **Training.** Seed {seed}, {steps:,} steps of {batch_size} windows, {epochs:.1f} epochs, AdamW,
-learning rate {learning_rate}, dropout {dropout}, mixed bfloat16; {cpu_hours:.2f} CPU-hours on
+learning rate {learning_rate}, dropout {dropout}, {policy}; {cpu_hours:.2f} CPU-hours on
 {machine}. Energy was not measured; at an assumed 10 W a core it is {watt_hours:.0f} Wh. The
 weights are those with the best validation in the curve.
 
@@ -284,7 +303,9 @@ def publish(run: Run, texts: dict[str, str], plays: dict[str, dict], tokenizer, 
     rows |= {f"test plays, {r['model']} (notebook 02)": r["value"] for r in (rnn, ngram)}
     card = CARD.format(
         **sizes,
-        **{key: getattr(SETTINGS, key) for key in ("seed", "batch_size", "learning_rate")},
+        **{
+            key: getattr(SETTINGS, key) for key in ("seed", "batch_size", "learning_rate", "policy")
+        },
         parameters=result["parameters"],
         num_train=len(plays["train"]),
         validation_plays=" and ".join(plays["validation"]),

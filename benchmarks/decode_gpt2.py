@@ -212,7 +212,7 @@ def main() -> None:
     from utils.results import LEDGER, record_result
 
     tiny = gpt2.GPT2Config(vocabulary_size=300, hidden_dim=32, num_layers=2, num_heads=2)
-    config = tiny if SETTINGS.size == "tiny" else gpt2.SIZES[SETTINGS.size]
+    config = tiny if SETTINGS.size == "tiny" else gpt2.get_config(SETTINGS.size)
     model = gpt2.GPT2(config)
     num_bytes = 4 * (model.count_params() - config.context_length * config.hidden_dim)
     gpt2.save_gpt2(model, FOLDER)

@@ -57,8 +57,56 @@ SIZES = {  # as published, named as on the Hugging Face hub
 }
 
 
+def get_config(size: str) -> GPT2Config:
+    """Return the sizes of a published GPT-2.
+
+    Raises:
+        ValueError: none of that name was published.
+    """
+    if size not in SIZES:
+        raise ValueError(f"the published sizes are {', '.join(SIZES)}; there is no {size!r}")
+    return SIZES[size]
+
+
+# Layers that have their weights from the start, drawn as GPT-2's were
+
+
+def make_embedding(rows: int, hidden_dim: int, *, name: str) -> keras.layers.Embedding:
+    """Return a table with a vector for each of `rows` tokens or places. Built in notebook 06."""
+    normal = keras.initializers.RandomNormal(stddev=0.02)
+    layer = keras.layers.Embedding(rows, hidden_dim, normal, name=name)
+    layer.build((None, None))
+    return layer
+
+
+def make_dense(input_dim: int, units: int, *, name: str, num_added: int = 1) -> keras.layers.Dense:
+    """Return a dense layer from `input_dim` to `units` numbers. Built in notebook 06.
+
+    Args:
+        input_dim: numbers that come in.
+        units: numbers that come out.
+        name: of the layer.
+        num_added: how many outputs of such layers the model adds up; the more, the smaller
+            each starts.
+    """
+    normal = keras.initializers.RandomNormal(stddev=0.02 / num_added**0.5)
+    layer = keras.layers.Dense(units, kernel_initializer=normal, name=name)
+    layer.build((None, None, input_dim))
+    return layer
+
+
+def make_norm(hidden_dim: int, *, name: str) -> keras.layers.LayerNormalization:
+    """Return the layer that sets mean and spread of each vector. Built in notebook 06."""
+    layer = keras.layers.LayerNormalization(epsilon=1e-5, name=name)
+    layer.build((None, None, hidden_dim))
+    return layer
+
+
+# The model
+
+
 class CausalSelfAttention(keras.layers.Layer):
-    """Let every token gather from the tokens before it. Built in notebook 06.
+    """Let every token gather from itself and the tokens before it. Built in notebook 06.
 
     Args:
         config: the sizes of the model.
@@ -66,10 +114,9 @@ class CausalSelfAttention(keras.layers.Layer):
 
     def __init__(self, config: GPT2Config, **kwargs):
         super().__init__(**kwargs)
-        self.num_heads = config.num_heads
-        D = config.hidden_dim
+        self.num_heads, D = config.num_heads, config.hidden_dim
         self.query_key_value = make_dense(D, 3 * D, name="query_key_value")
-        self.project = make_dense(D, D, name="project", num_layers=config.num_layers)
+        self.project = make_dense(D, D, name="project", num_added=2 * config.num_layers)
 
     def split(self, x):
         """Return queries, keys and values of `x` (B, S, D): each of shape (B, H, S, D / H)."""
@@ -79,12 +126,11 @@ class CausalSelfAttention(keras.layers.Layer):
 
     def weigh(self, queries, keys, mask):
         """Return how much each token takes from each other one: shape (B, H, S, T), sum 1."""
-        scale = queries.shape[-1] ** -0.5
-        scores = ops.matmul(queries * scale, ops.transpose(keys, (0, 1, 3, 2)))
+        scores = ops.matmul(queries * queries.shape[-1] ** -0.5, ops.transpose(keys, (0, 1, 3, 2)))
         return ops.softmax(ops.where(mask, scores, ops.cast(-1e9, scores.dtype)))
 
     def call(self, x, mask, cache=None, start=0):
-        """Return the gathered vectors (B, S, D) and, with a `cache`, the cache after them."""
+        """Return the gathered vectors (B, S, D), and keys and values of all tokens so far."""
         queries, keys, values = self.split(x)
         if cache is not None:
             keys = ops.slice_update(cache[0], (0, 0, start, 0), keys)  # (B, H, T, D / H)
@@ -103,20 +149,47 @@ class Block(keras.layers.Layer):
 
     def __init__(self, config: GPT2Config, **kwargs):
         super().__init__(**kwargs)
-        D = config.hidden_dim
+        D, num_added = config.hidden_dim, 2 * config.num_layers
         self.attention_norm = make_norm(D, name="attention_norm")
         self.attention = CausalSelfAttention(config, name="attention")
         self.feedforward_norm = make_norm(D, name="feedforward_norm")
         self.expand = make_dense(D, 4 * D, name="expand")
-        self.contract = make_dense(4 * D, D, name="contract", num_layers=config.num_layers)
+        self.contract = make_dense(4 * D, D, name="contract", num_added=num_added)
         self.dropout = keras.layers.Dropout(config.dropout)
 
     def call(self, x, mask, cache=None, start=0):
-        """Return the new vectors (B, S, D) and, with a `cache`, the cache after them."""
+        """Return the new vectors (B, S, D), and keys and values of all tokens so far."""
         gathered, cache = self.attention(self.attention_norm(x), mask, cache, start=start)
         x = x + self.dropout(gathered)
         expanded = ops.gelu(self.expand(self.feedforward_norm(x)), approximate=True)
         return x + self.dropout(self.contract(expanded)), cache
+
+
+def look_back(S: int, T: int, start=0, num_padding=None):
+    """Say what each of S new tokens may look at, and which position it has. From notebook 06.
+
+    Args:
+        S: new tokens of each text.
+        T: tokens of each text in all.
+        start: tokens before the new ones.
+        num_padding: tokens at the start of each text that are padding, shape (B,); none if None.
+
+    Returns:
+        The mask, true for tokens that are no padding and not in the future, shape (B, 1, S, T);
+        and the positions (B, S), counted from the first real token. B is 1 without padding.
+
+    Example:
+        >>> mask, positions = look_back(3, 3, num_padding=np.array([1]))
+        >>> ops.convert_to_numpy(mask)[0, 0].astype(int).tolist()
+        [[0, 0, 0], [0, 1, 0], [0, 1, 1]]
+        >>> ops.convert_to_numpy(positions).tolist()
+        [[0, 0, 1]]
+    """
+    places = start + ops.arange(S)[None]
+    padding = ops.cast(np.zeros(1) if num_padding is None else num_padding, places.dtype)
+    mask = ops.arange(T) <= places[:, :, None]
+    mask = ops.logical_and(mask, ops.arange(T) >= padding[:, None, None])
+    return mask[:, None], ops.maximum(places - padding[:, None], 0)
 
 
 class GPT2(keras.Model):
@@ -135,59 +208,41 @@ class GPT2(keras.Model):
 
     def __init__(self, config: GPT2Config, **kwargs):
         super().__init__(**kwargs)
-        self.config = config
-        V, D = config.vocabulary_size, config.hidden_dim
-        self.token_embedding = make_embedding(V, D, name="token_embedding")
-        self.position_embedding = make_embedding(
-            config.context_length, D, name="position_embedding"
-        )
+        self.config, D = config, config.hidden_dim
+        self.token_embedding = make_embedding(config.vocabulary_size, D, name="tokens")
+        self.position_embedding = make_embedding(config.context_length, D, name="positions")
         self.dropout = keras.layers.Dropout(config.dropout)
         self.blocks = [Block(config, name=f"block_{k}") for k in range(config.num_layers)]
         self.final_norm = make_norm(D, name="final_norm")
         self.built = True  # every layer has its weights already
 
     def call(self, token_ids, num_padding=None):
-        """Score the next token at every place.
-
-        Args:
-            token_ids: shape (B, S).
-            num_padding: tokens to ignore at the start of each text, shape (B,); none if None.
-        """
+        """Score the next token at every place; arguments as in `read`."""
         return self.score(self.read(token_ids, num_padding)[0])
 
     def read(self, token_ids, num_padding=None, cache=None, start=0):
-        """Turn tokens `start`, `start` + 1, ... into vectors (B, S, D).
+        """Turn tokens into vectors.
 
         Args:
             token_ids: shape (B, S).
-            num_padding: as in `call`.
-            cache: from `make_cache` or an earlier `read`: keys and values of earlier tokens.
+            num_padding: tokens at the start of each text that are padding, shape (B,).
+            cache: keys and values of earlier tokens, from an earlier `read`; first from
+                `utils.decoding.make_cache`.
             start: tokens read before these.
 
         Returns:
-            The vectors, and the cache with these tokens in it.
+            The vectors (B, S, D), and the cache with these tokens in it.
 
         Raises:
             ValueError: more tokens than the context holds.
         """
-        S, longest = token_ids.shape[1], self.config.context_length
-        T = ops.shape(token_ids)[1] if cache is None else cache[0][0].shape[2]
-        if isinstance(S, int) and max(S, 0 if cache is None else T) > longest:
-            raise ValueError(
-                f"this model looks at {longest} tokens at most; got {max(S, T)}: cut the text "
-                "at its start, or read it in windows"
-            )
-        places = start + ops.arange(ops.shape(token_ids)[1])[None]  # (1, S)
-        mask = ops.arange(T) <= places[..., None]  # (1, S, T): not the future
-        if num_padding is not None:
-            num_padding = ops.cast(num_padding, places.dtype)[:, None]
-            mask = ops.logical_and(mask, ops.arange(T) >= num_padding[..., None])
-            places = ops.maximum(places - num_padding, 0)  # the first real token is number 0
-        x = self.dropout(self.token_embedding(token_ids) + self.position_embedding(places))
+        S = token_ids.shape[1]
+        T = check_length(S if cache is None else cache[0][0].shape[2], self.config)
+        mask, positions = look_back(S, T, start, num_padding)
+        x = self.dropout(self.token_embedding(token_ids) + self.position_embedding(positions))
         caches = []
         for k, block in enumerate(self.blocks):
-            kept = None if cache is None else cache[k]
-            x, kept = block(x, mask[:, None], kept, start=start)  # the mask is every head's
+            x, kept = block(x, mask, None if cache is None else cache[k], start=start)
             caches.append(kept)
         return self.final_norm(x), tuple(caches)
 
@@ -196,45 +251,19 @@ class GPT2(keras.Model):
         embeddings = ops.cast(self.token_embedding.embeddings, x.dtype)
         return ops.matmul(x, ops.transpose(embeddings))
 
-    def make_cache(self, batch_size: int, length: int):
-        """Return room for the keys and values of `length` tokens: two arrays a block."""
-        D, H = self.config.hidden_dim, self.config.num_heads
-        empty = ops.zeros((batch_size, H, length, D // H), dtype=self.compute_dtype)
-        return tuple((empty, empty) for _ in self.blocks)
 
+def check_length(length: int, config: GPT2Config) -> int:
+    """Return `length`, a number of tokens, if the context holds so many.
 
-# Layers that have their weights from the start, drawn as GPT-2's were
-
-
-def make_embedding(rows: int, hidden_dim: int, *, name: str) -> keras.layers.Embedding:
-    """Return a table with a vector for each of `rows` tokens or places."""
-    normal = keras.initializers.RandomNormal(stddev=0.02)
-    layer = keras.layers.Embedding(rows, hidden_dim, normal, name=name)
-    layer.build((None, None))
-    return layer
-
-
-def make_dense(input_dim: int, units: int, *, name: str, num_layers: float = 0.5):
-    """Return a dense layer from `input_dim` to `units` numbers.
-
-    Args:
-        input_dim: numbers that come in.
-        units: numbers that come out.
-        name: of the layer.
-        num_layers: blocks of the model, for a layer whose output is added to the sum that
-            runs through it: of 2 * `num_layers` such layers, each starts smaller.
+    Raises:
+        ValueError: it does not.
     """
-    normal = keras.initializers.RandomNormal(stddev=0.02 / (2 * num_layers) ** 0.5)
-    layer = keras.layers.Dense(units, kernel_initializer=normal, name=name)
-    layer.build((None, None, input_dim))
-    return layer
-
-
-def make_norm(hidden_dim: int, *, name: str) -> keras.layers.LayerNormalization:
-    """Return the layer that sets mean and spread of each vector."""
-    layer = keras.layers.LayerNormalization(epsilon=1e-5, name=name)
-    layer.build((None, None, hidden_dim))
-    return layer
+    if length > config.context_length:
+        raise ValueError(
+            f"this model looks at {config.context_length} tokens at most; got {length}: cut the "
+            "text at its start, or read it in windows"
+        )
+    return length
 
 
 # Measuring
@@ -270,7 +299,7 @@ def measure_surprise(
     starts = np.pad(starts, (0, -len(starts) % batch_size), mode="edge")  # full batches
     for some in starts[::-1].reshape(-1, batch_size):  # backwards: the first window's count stays
         places = some[:, None] + np.arange(T)
-        logits = model(token_ids[places])
+        logits = ops.cast(model(token_ids[places]), "float32")
         nats = ops.sparse_categorical_crossentropy(token_ids[places + 1], logits, from_logits=True)
         for row, found in zip(places, ops.convert_to_numpy(nats) / np.log(2), strict=True):
             bits[row] = found
@@ -408,7 +437,7 @@ def list_weight_files(folder: Path) -> list[Path]:
 
 
 def load_gpt2(source: str | Path, *, timeout: float = 5, **changes) -> GPT2:
-    """Build a GPT-2 with the weights of a checkpoint, read one by one.
+    """Build a GPT-2 with the weights of a checkpoint.
 
     Args:
         source: a folder, or a name on the hub such as "openai-community/gpt2".
@@ -418,10 +447,20 @@ def load_gpt2(source: str | Path, *, timeout: float = 5, **changes) -> GPT2:
     Raises:
         CheckpointError: the checkpoint cannot be had, is damaged, or is not one of GPT-2.
     """
-    from safetensors import SafetensorError, safe_open
-
     folder = find_checkpoint(source, timeout=timeout)
     model = GPT2(dataclasses.replace(read_config(folder), **changes), name="gpt2")
+    read_weights(model, folder)
+    return model
+
+
+def read_weights(model: GPT2, folder: Path) -> None:
+    """Give a model the weights of a checkpoint; one at a time is in memory twice.
+
+    Raises:
+        CheckpointError: a file is damaged, or its weights are not those of this model.
+    """
+    from safetensors import SafetensorError, safe_open
+
     missing = name_weights(model)
     for path in list_weight_files(folder):
         try:
@@ -443,7 +482,6 @@ def load_gpt2(source: str | Path, *, timeout: float = 5, **changes) -> GPT2:
             raise CheckpointError(f"{path} is damaged or truncated ({error})") from None
     if missing:
         raise CheckpointError(f"{folder} lacks {len(missing)} weights, {min(missing)!r} for one")
-    return model
 
 
 def save_gpt2(model: GPT2, folder: str | Path, *, dtype: str = "float32") -> None:

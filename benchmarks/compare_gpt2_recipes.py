@@ -1,0 +1,134 @@
+"""Two recipes for a small GPT-2 on Tiny Shakespeare, for equal CPU-seconds: nanoGPT's, and ours.
+
+nanoGPT's recipe for a CPU (its README): characters, 4 layers of 128 numbers with 4 heads, a context
+of 64, 12 windows a step, no dropout. Both are trained by the same code in Keras, one thread each,
+on the first nine tenths of the text; the last tenth measures. The sizes of our recipe are those
+of `benchmarks.train_gpt2_on_shakespeare`, but for what an option below says.
+
+Run: `python -m benchmarks.compare_gpt2_recipes` (30 minutes; needs Tiny Shakespeare). It writes
+data/results/tinyshakespeare-gpt2.json.
+"""
+
+import argparse
+import dataclasses
+import os
+import time
+
+parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+parser.add_argument("--cpu-seconds", type=float, default=600, help="of each recipe")
+parser.add_argument("--vocabulary-size", type=int, default=512, help="tokens of our recipe")
+parser.add_argument("--no-record", action="store_true", help="print only")
+SETTINGS = parser.parse_args()
+
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # one thread: CPU-seconds without waiting
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
+from utils.runtime import start
+
+start(seed=42)
+
+import keras
+import numpy as np
+import tokenizers
+
+from utils import corpora, gpt2
+from utils.language_models import encode_characters
+from utils.results import LEDGER, record_result
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What is trained, and how.
+
+    Args:
+        config: the sizes of the model.
+        batch_size: windows of a step.
+        learning_rate: the highest.
+        lowest: learning rate at the end, as a share of the highest.
+        policy: number format of the computations.
+    """
+
+    config: gpt2.GPT2Config
+    batch_size: int
+    learning_rate: float
+    lowest: float
+    policy: str
+
+
+def train(recipe: Recipe, token_ids: np.ndarray) -> tuple[gpt2.GPT2, int]:
+    """Train until the CPU-seconds are used; return the model and its steps."""
+    keras.utils.set_random_seed(42)
+    keras.config.set_dtype_policy(recipe.policy)
+    model = gpt2.GPT2(recipe.config)
+    keras.config.set_dtype_policy("float32")
+    optimizer = keras.optimizers.AdamW(
+        recipe.learning_rate, beta_2=0.99, weight_decay=0.1, global_clipnorm=1.0
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, jit_compile=False)
+    random, T = np.random.default_rng(42), recipe.config.context_length
+    begin, steps, share = time.process_time(), 0, 0.0
+    while share < 1:
+        fall = recipe.lowest + (1 - recipe.lowest) * (1 + np.cos(np.pi * share)) / 2
+        optimizer.learning_rate = recipe.learning_rate * min(share / 0.05 + 0.01, 1) * fall
+        places = random.integers(len(token_ids) - T, size=(recipe.batch_size, 1)) + np.arange(T)
+        model.train_on_batch(token_ids[places], token_ids[places + 1])
+        steps += 1
+        share = (time.process_time() - begin) / SETTINGS.cpu_seconds
+    return model, steps
+
+
+def learn_tokens(text: str) -> tokenizers.ByteLevelBPETokenizer:
+    """Learn byte-level BPE."""
+    tokenizer = tokenizers.ByteLevelBPETokenizer()
+    size = SETTINGS.vocabulary_size
+    tokenizer.train_from_iterator([text], vocab_size=size, min_frequency=2, show_progress=False)
+    return tokenizer
+
+
+def main() -> None:
+    text, held_out = corpora.load_tinyshakespeare()
+    alphabet, tokenizer = sorted(set(text + held_out)), learn_tokens(text)
+    small = gpt2.GPT2Config(len(alphabet), 64, 128, 4, 4)
+    ours = gpt2.GPT2Config(SETTINGS.vocabulary_size, 256, 256, 4, 4, dropout=0.15)
+    recipes = {
+        "nanoGPT's": (
+            Recipe(small, 12, 1e-3, 0.1, "float32"),
+            lambda part: encode_characters(part, alphabet),
+        ),
+        "ours": (
+            Recipe(ours, 8, 2e-3, 0.02, "mixed_bfloat16"),
+            lambda part: np.array(tokenizer.encode(part).ids),
+        ),
+    }
+    rows = []
+    for name, (recipe, encode) in recipes.items():
+        model, steps = train(recipe, encode(text))
+        token_ids = encode(held_out)  # its first token is given
+        bits = gpt2.measure_surprise(model, token_ids).sum() / len(held_out.encode())
+        read = steps * recipe.batch_size * recipe.config.context_length / len(encode(text))
+        rows.append({"recipe": name, "bits per byte": round(float(bits), 4), "steps": steps})
+        rows[-1] |= {"passes": round(read, 2), "parameters": model.count_params()}
+        print(rows[-1], flush=True)
+    if not SETTINGS.no_record:
+        os.environ["COURSE_RESULTS"] = str(LEDGER)
+        theirs, value = (row["bits per byte"] for row in rows)
+        record_result(
+            "tinyshakespeare-gpt2",
+            notebook="06",
+            model=f"GPT-2, our recipe, {SETTINGS.cpu_seconds:.0f} CPU-seconds",
+            dataset="tinyshakespeare",
+            metric="bits per byte on the last tenth",
+            better="lower",
+            value=value,
+            floor=theirs,
+            baseline=theirs,
+            baseline_name="nanoGPT's recipe for a CPU, in Keras",
+            runs="1 seed",
+            table=rows,
+        )
+
+
+if __name__ == "__main__":
+    main()
