@@ -15,10 +15,13 @@ from utils.bert import (  # noqa: E402
     add_classifier,
     add_word_head,
     build_encoder,
+    build_pieces,
+    encode_pieces,
     fill_encoder,
     fill_word_head,
     mask_tokens,
     pack_segments,
+    predict_hidden,
     train_last_layers,
 )
 
@@ -65,6 +68,16 @@ def test_the_longer_text_loses_its_end_and_the_arguments_stay_whole():
     assert first == [5, 6, 7, 8, 9] and second == [10, 11]
     with pytest.raises(ValueError, match="sequence_length=2; it must be at least 3"):
         pack_segments([5], [6], 2, 3, 2)
+
+
+def test_pieces_are_counted_and_texts_become_rows():
+    token_lists = [["a", "film", "##s"], ["film", "[MASK]", "a", "a"]]
+    pieces = build_pieces(token_lists, 2)
+    assert pieces == [*SPECIAL, "a", "film"]
+    rows = encode_pieces(token_lists, pieces, 6)
+    assert rows.tolist() == [[2, 5, 6, 1, 3, 0], [2, 6, 4, 5, 5, 3]]
+    assert encode_pieces(token_lists, pieces, 4).tolist() == [[2, 5, 6, 3], [2, 6, 4, 3]]
+    assert encode_pieces([], pieces, 4).shape == (0, 4)
 
 
 def test_the_shares_of_masking_are_15_and_80_10_10():
@@ -187,6 +200,19 @@ def test_a_small_model_learns_to_fill_the_blank_from_both_sides():
         accuracy[causal] = history["accuracy"][-1]
     assert accuracy[False] > 0.95
     assert accuracy[True] < 0.6  # one side leaves three possibilities
+
+
+def test_each_hidden_token_is_asked_for_once():
+    batches = make_batches(
+        dynamic=False, shuffle=False, num_places=12, share=0.5, hidden=1.0, swapped=0.0
+    )
+    model = add_word_head(build_encoder(CONFIG))
+    model.compile(jit_compile=False)
+    rows, places, predicted = predict_hidden(model, batches)
+    assert np.array_equal(np.stack([rows, places], axis=1), np.argwhere(batches.chosen))
+    everywhere = np.tile(np.arange(12, dtype="int32"), (10, 1))
+    expected = to_numpy(model([batches.inputs, everywhere])).argmax(axis=-1)[rows, places]
+    assert np.mean(predicted == expected) > 0.9  # near ties may fall either way
 
 
 @pytest.mark.parametrize("pooling", ["mean", "first"])

@@ -11,11 +11,15 @@ Reference:
 """
 
 import functools
+from collections import Counter
 
 import keras
 import numpy as np
 
 from utils.layers import MaskedAveragePooling1D
+
+# ids 0 to 4 of a vocabulary made here; a published one has its own
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 def pack_segments(
@@ -59,6 +63,49 @@ def pack_segments(
     padding_mask = np.arange(sequence_length) < len(token_ids)
     padding = [0] * (sequence_length - len(token_ids))
     return np.array(token_ids + padding), np.array(segment_ids + padding), padding_mask
+
+
+def build_pieces(token_lists: list[list[str]], min_count: int) -> list[str]:
+    """List the special tokens, then the pieces that occur often enough, by the alphabet.
+
+    Built in notebook 10, section 2.
+
+    Args:
+        token_lists: WordPiece tokens of each training text, without special tokens.
+        min_count: times that a piece must occur.
+
+    Returns:
+        Piece of each id.
+
+    Example:
+        >>> build_pieces([["a", "film"], ["film"]], 2)[5:]
+        ['film']
+    """
+    counts = Counter(token for tokens in token_lists for token in tokens)
+    kept = sorted(token for token, count in counts.items() if count >= min_count)
+    return [*SPECIAL_TOKENS, *(token for token in kept if token not in SPECIAL_TOKENS)]
+
+
+def encode_pieces(
+    token_lists: list[list[str]], pieces: list[str], sequence_length: int
+) -> np.ndarray:
+    """Turn texts, cut into WordPiece tokens, into rows [CLS] ... [SEP] [PAD] of token ids.
+
+    Built in notebook 10, section 2.
+
+    Args:
+        token_lists: tokens of each of N texts, without special tokens.
+        pieces: from `build_pieces`; what is not in it becomes [UNK].
+        sequence_length: T.
+
+    Returns:
+        Token ids, shape (N, T).
+    """
+    ids = {piece: token_id for token_id, piece in enumerate(pieces)}
+    unknown, cls_id, sep_id = ids["[UNK]"], ids["[CLS]"], ids["[SEP]"]
+    rows = [[ids.get(token, unknown) for token in tokens] for tokens in token_lists]
+    packed = [pack_segments(row, None, cls_id, sep_id, sequence_length)[0] for row in rows]
+    return np.array(packed, "int32").reshape(-1, sequence_length)
 
 
 def mask_tokens(
@@ -115,6 +162,7 @@ class MaskedBatches(keras.utils.PyDataset):
         batch_size: rows a step.
         dynamic: draw the masks anew for each epoch (RoBERTa), or once for all (static).
         shuffle: change the order of the rows each epoch.
+        num_places: P; twice the number to be expected if None.
         seed: of masks and order.
         options: `share`, `hidden` and `swapped` of `mask_tokens`.
 
@@ -124,13 +172,15 @@ class MaskedBatches(keras.utils.PyDataset):
 
     def __init__(
         self, token_ids, special_ids, vocabulary_size, *,
-        batch_size: int = 64, dynamic: bool = True, shuffle: bool = True, seed: int = 0, **options,
+        batch_size: int = 64, dynamic: bool = True, shuffle: bool = True,
+        num_places: int | None = None, seed: int = 0, **options,
     ):  # fmt: skip
         super().__init__()
         self.token_ids, self.batch_size = token_ids, batch_size
         self.dynamic, self.shuffle = dynamic, shuffle
         self.random, self.order = np.random.default_rng(seed), np.arange(len(token_ids))
-        self.num_places = 1 + int(2 * options.get("share", 0.15) * token_ids.shape[1])
+        expected = options.get("share", 0.15) * token_ids.shape[1]
+        self.num_places = num_places or 1 + int(2 * expected)
         self.draw = functools.partial(
             mask_tokens, token_ids, special_ids, vocabulary_size, self.random, **options
         )
@@ -154,6 +204,29 @@ class MaskedBatches(keras.utils.PyDataset):
         weights = np.take_along_axis(self.chosen[rows], places, axis=1).astype("float32")
         weights *= weights.size / max(1, weights.sum())
         return (self.inputs[rows], places.astype("int32")), targets, weights
+
+
+def predict_hidden(
+    model: keras.Model, batches: MaskedBatches
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ask a model for each chosen token of a set.
+
+    Args:
+        model: from `add_word_head`.
+        batches: N rows with their masks; best not shuffled, static, and with all hidden.
+
+    Returns:
+        Row, place and most probable token of each of M chosen tokens, each of shape (M,).
+    """
+    found = []
+    for index in range(len(batches)):
+        (inputs, places), _, weights = batches[index]
+        logits = model.predict_on_batch([inputs, places])
+        row, asked = np.nonzero(weights)
+        rows = batches.order[index * batches.batch_size + row]
+        found.append(np.stack([rows, places[row, asked], logits.argmax(axis=-1)[row, asked]]))
+    rows, places, predicted = np.concatenate(found, axis=1)
+    return rows, places, predicted
 
 
 def apply_block(x, mask, config: dict, place: int, *, dropout: float, causal: bool):
