@@ -162,7 +162,7 @@ class MaskedBatches(keras.utils.PyDataset):
         batch_size: rows a step.
         dynamic: draw the masks anew for each epoch (RoBERTa), or once for all (static).
         shuffle: change the order of the rows each epoch.
-        num_places: P; twice the number to be expected if None.
+        num_places: P; half as many again as are to be expected if None.
         seed: of masks and order.
         options: `share`, `hidden` and `swapped` of `mask_tokens`.
 
@@ -180,7 +180,7 @@ class MaskedBatches(keras.utils.PyDataset):
         self.dynamic, self.shuffle = dynamic, shuffle
         self.random, self.order = np.random.default_rng(seed), np.arange(len(token_ids))
         expected = options.get("share", 0.15) * token_ids.shape[1]
-        self.num_places = num_places or 1 + int(2 * expected)
+        self.num_places = num_places or 1 + int(1.5 * expected)
         self.draw = functools.partial(
             mask_tokens, token_ids, special_ids, vocabulary_size, self.random, **options
         )
@@ -414,7 +414,7 @@ def fill_word_head(model: keras.Model, weights: dict[str, np.ndarray]) -> None:
     part = "cls.predictions"
     _read_arrays(weights, model.get_layer("transform"), f"{part}.transform.dense")
     _read_arrays(weights, model.get_layer("transform_norm"), f"{part}.transform.LayerNorm")
-    _read_arrays(weights, model.get_layer("logits"), part, ("bias",))
+    model.get_layer("logits").bias.assign(weights[f"{part}.bias"])
 
 
 def add_classifier(
