@@ -89,10 +89,15 @@ def find_whole_words(token_ids: np.ndarray, pieces: list[str]) -> np.ndarray:
 
 
 def guess_from_left(train_ids, inputs, rows, places, words) -> np.ndarray:
-    """Answer the word that most often followed the left neighbour in training."""
+    """Answer the word that most often followed the left neighbour, or the most frequent one.
+
+    `words` counts each token in training, 0 for those that are not words.
+    """
     pairs = np.zeros((len(words), len(words)), "int32")
     np.add.at(pairs, (train_ids[:, :-1].ravel(), train_ids[:, 1:].ravel()), 1)
-    return (pairs * words).argmax(axis=1)[inputs[rows, places - 1]]
+    followers = pairs * (words > 0)
+    likely = np.where(followers.max(axis=1) > 0, followers.argmax(axis=1), words.argmax())
+    return likely[inputs[rows, places - 1]]
 
 
 def main() -> None:
@@ -120,6 +125,7 @@ def measure(epochs: int, seeds: int, path) -> None:
         num_places=SEQUENCE_LENGTH, hidden=1.0, swapped=0.0,
     )  # fmt: skip
     whole = find_whole_words(ids["test"], pieces)
+    letters = np.array([piece.isalpha() for piece in pieces])  # all must answer with a word
     done = json.loads(path.read_text(encoding="utf8")) if path.exists() else {}
     for seed in range(seeds):
         for name, (causal, dynamic) in MODELS.items():
@@ -129,7 +135,7 @@ def measure(epochs: int, seeds: int, path) -> None:
                     ids["train"], len(pieces),
                     causal=causal, dynamic=dynamic, epochs=epochs, seed=seed,
                 )  # fmt: skip
-                rows, places, predicted = predict_hidden(model, hidden)
+                rows, places, predicted = predict_hidden(model, hidden, letters)
                 asked = whole[rows, places]
                 right = (predicted == ids["test"][rows, places])[asked].astype(int)
                 done[key] = {"cpu_seconds": cpu_seconds, "right": "".join(map(str, right))}
@@ -140,9 +146,9 @@ def measure(epochs: int, seeds: int, path) -> None:
     rows, places = np.nonzero(hidden.chosen & whole)
     targets = ids["test"][rows, places]
     words = np.bincount(ids["train"].ravel(), minlength=len(pieces))
-    words = words * np.array([piece.isalpha() for piece in pieces])
+    words = words * letters
     most_frequent = float(np.mean(targets == words.argmax()))
-    from_left = guess_from_left(ids["train"], hidden.inputs, rows, places, words > 0)
+    from_left = guess_from_left(ids["train"], hidden.inputs, rows, places, words)
     print(f"{len(targets)} hidden words, {pieces[words.argmax()]!r} {most_frequent:.3f}, ", end="")
     print(f"after the left neighbour {np.mean(targets == from_left):.3f}", flush=True)
     if path != DONE:

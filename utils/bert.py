@@ -207,13 +207,14 @@ class MaskedBatches(keras.utils.PyDataset):
 
 
 def predict_hidden(
-    model: keras.Model, batches: MaskedBatches
+    model: keras.Model, batches: MaskedBatches, answers: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Ask a model for each chosen token of a set.
 
     Args:
         model: from `add_word_head`.
         batches: N rows with their masks; best not shuffled, static, and with all hidden.
+        answers: tokens that may be answered, boolean, shape (V,); all if None.
 
     Returns:
         Row, place and most probable token of each of M chosen tokens, each of shape (M,).
@@ -222,6 +223,7 @@ def predict_hidden(
     for index in range(len(batches)):
         (inputs, places), _, weights = batches[index]
         logits = model.predict_on_batch([inputs, places])
+        logits = logits if answers is None else np.where(answers, logits, -np.inf)
         row, asked = np.nonzero(weights)
         rows = batches.order[index * batches.batch_size + row]
         found.append(np.stack([rows, places[row, asked], logits.argmax(axis=-1)[row, asked]]))
