@@ -22,6 +22,7 @@ from utils.bert import (  # noqa: E402
     mask_tokens,
     pack_segments,
     predict_hidden,
+    start_easy,
     train_last_layers,
 )
 
@@ -179,6 +180,21 @@ def test_the_word_head_scores_the_asked_places_with_the_shared_table():
     assert sum(math.prod(shape) for shape in shapes) == model.count_params()
 
 
+def test_an_easy_start_knows_shares_and_shifts():
+    encoder = build_encoder(CONFIG)
+    model = add_word_head(encoder)
+    start_easy(model, encoder, np.array([[2, 9, 9, 9, 7, 3, 0, 0]]))
+    shares = np.exp(to_numpy(model.get_layer("logits").bias))
+    assert shares.sum() == pytest.approx(1, abs=1e-5)
+    assert shares[9] / shares[7] == pytest.approx(3.1 / 1.1, rel=1e-4)
+    assert shares[0] == shares[2] == shares[20]  # special tokens count as unseen
+    positions = to_numpy(encoder.get_layer("positions").embeddings)
+    products = positions @ positions.T  # depend on the distance alone
+    for distance in range(16):
+        assert np.ptp(np.diagonal(products, distance)) < 1e-6
+    assert products[0, 1] < products[0, 0]
+
+
 def test_a_small_model_learns_to_fill_the_blank_from_both_sides():
     # a token is its left neighbour's number or its right neighbour's, never known from one alone
     random = np.random.default_rng(0)
@@ -191,12 +207,12 @@ def test_a_small_model_learns_to_fill_the_blank_from_both_sides():
     accuracy = {}
     for causal in (False, True):
         keras.utils.set_random_seed(0)
-        config = CONFIG | {"hidden_size": 16, "num_hidden_layers": 1}
+        config = CONFIG | {"hidden_size": 16, "num_hidden_layers": 1, "intermediate_size": 32}
         model = add_word_head(build_encoder(config, causal=causal))
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(0.01), loss, metrics=["accuracy"], jit_compile=False)
         places = np.full((256, 1), 2)
-        options = {"epochs": 12, "batch_size": 32, "verbose": 0}
+        options = {"epochs": 25, "batch_size": 32, "verbose": 0}
         history = model.fit([inputs, places], middle[:, None], **options).history
         accuracy[causal] = history["accuracy"][-1]
     assert accuracy[False] > 0.95
@@ -245,12 +261,12 @@ def test_frozen_layers_do_not_move(count, moving):
     model = add_classifier(encoder, name="classifier")
     train_last_layers(encoder, count)
     model.compile(keras.optimizers.SGD(1.0), "binary_crossentropy", run_eagerly=True)
-    before = [w.numpy() for w in encoder.weights]
+    before = [to_numpy(w) for w in encoder.weights]
     model.train_on_batch(TOKEN_IDS, np.array([[0.0], [1.0]]))
     moved = {
         w.path.split("/")[0].rpartition("_")[2]
         for w, old in zip(encoder.weights, before, strict=True)
-        if not np.array_equal(w.numpy(), old)
+        if not np.array_equal(to_numpy(w), old)
     }
     assert moved == moving
     head = model.get_layer("probability").trainable_weights

@@ -290,7 +290,7 @@ def build_encoder(
         ("positions", config["max_position_embeddings"], place_ids),
         ("segments", config["type_vocab_size"], segment_ids),
     ):
-        start = keras.initializers.TruncatedNormal(stddev=0.02)
+        start = keras.initializers.TruncatedNormal(stddev=0.5 / config["hidden_size"] ** 0.5)
         x = x + keras.layers.Embedding(rows, config["hidden_size"], start, name=table)(ids)
     epsilon = config["layer_norm_eps"]
     x = keras.layers.LayerNormalization(epsilon=epsilon, name="input_norm")(x)
@@ -417,6 +417,29 @@ def fill_word_head(model: keras.Model, weights: dict[str, np.ndarray]) -> None:
     _read_arrays(weights, model.get_layer("transform"), f"{part}.transform.dense")
     _read_arrays(weights, model.get_layer("transform_norm"), f"{part}.transform.LayerNorm")
     model.get_layer("logits").bias.assign(weights[f"{part}.bias"])
+
+
+def start_easy(model: keras.Model, encoder: keras.Model, token_ids: np.ndarray) -> None:
+    """Begin masked language modelling with what need not be learned. Built in notebook 10.
+
+    The bias of each token becomes the logarithm of its share of the training text. The
+    table of positions becomes waves, in which a shift by one place is the same rotation
+    everywhere, so that what is learned about neighbours at one place holds at all.
+
+    Args:
+        model: from `add_word_head`.
+        encoder: the one it was made from.
+        token_ids: training text, shape (N, T); of special tokens no share is taken.
+    """
+    head, table = model.get_layer("logits"), encoder.get_layer("positions")
+    counts = np.bincount(token_ids.ravel(), minlength=len(head.bias)).astype("float32")
+    counts[: len(SPECIAL_TOKENS)] = 0
+    head.bias.assign(np.log((counts + 0.1) / (counts + 0.1).sum()))
+    rows, hidden_dim = table.embeddings.shape
+    speeds = 100.0 ** (-np.arange(0, hidden_dim, 2) / hidden_dim)
+    angles = np.arange(rows)[:, None] * speeds  # (rows, D / 2)
+    waves = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
+    table.set_weights([waves * (0.5 / hidden_dim) ** 0.5])
 
 
 def add_classifier(
