@@ -376,3 +376,75 @@ def test_list_banned(capsys, answer, said):
 def test_cache_parts(capsys, answer, said):
     checks.check_cache_parts(answer)
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (lambda losses, chosen: None, "Not done yet"),
+        (lambda losses, chosen: losses.mean(), "Not done yet"),
+        (lambda losses, chosen: losses[chosen].mean(), "Correct"),
+        (lambda losses, chosen: (losses * chosen).sum() / chosen.sum(), "Correct"),
+        (lambda losses, chosen: (losses * chosen).mean(), "divide by the 2 chosen"),
+        (lambda losses, chosen: losses[~chosen].mean(), "not chosen"),
+        (lambda losses, chosen: losses[chosen].sum(), "you return 6.000"),
+        (lambda losses, chosen: losses[chosen], "must be one number"),
+        (lambda losses: 1, "raised TypeError"),
+    ],
+)
+def test_average_loss(capsys, answer, said):
+    checks.check_average_loss(answer)
+    assert said in capsys.readouterr().out
+
+
+def hide_words(tokens, chosen):
+    words = np.cumsum([not token.startswith("##") for token in tokens])
+    return [any(c for c, w in zip(chosen, words, strict=True) if w == word) for word in words]
+
+
+def hide_what_follows(tokens, chosen):
+    hidden = list(chosen)
+    for i in range(1, len(tokens)):
+        hidden[i] = hidden[i] or (tokens[i].startswith("##") and hidden[i - 1])
+    return hidden
+
+
+def hide_neighbours(tokens, chosen):
+    near = [False, *chosen, False]
+    return [near[i] or near[i + 1] or near[i + 2] for i in range(len(tokens))]
+
+
+def hide_one_before(tokens, chosen):
+    hidden = hide_what_follows(tokens, chosen)
+    for i in range(len(tokens) - 1):
+        hidden[i] = hidden[i] or (chosen[i + 1] and tokens[i + 1].startswith("##"))
+    return hidden
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (lambda tokens, chosen: None, "Not done yet"),
+        (lambda tokens, chosen: chosen, "Not done yet"),
+        (hide_words, "Correct"),
+        (lambda tokens, chosen: np.array(hide_words(tokens, chosen)), "Correct"),
+        (hide_what_follows, "before and behind"),
+        (hide_one_before, "go back to the one without the mark"),
+        (hide_neighbours, "one piece; no other"),
+        (lambda tokens, chosen: [any(chosen)] * 6, "one piece; no other"),
+        (lambda tokens, chosen: chosen[1:], "one verdict a token"),
+        (lambda tokens, chosen: 1 / 0, "raised ZeroDivisionError"),
+    ],
+)
+def test_mask_whole_words(capsys, answer, said):
+    checks.check_mask_whole_words(answer)
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [(None, "Not done"), ("c", "Correct"), ("a", "anew"), ("b", "alike"), ("d", "the same")],
+)
+def test_test_hides_all(capsys, answer, said):
+    checks.check_test_hides_all(answer)
+    assert said in capsys.readouterr().out

@@ -19,6 +19,7 @@ import numpy as np
 from safetensors.numpy import load
 from tokenizers import Tokenizer
 
+from utils.bert import build_encoder, fill_encoder
 from utils.data import fetch
 
 MAX_TOKENS = 256  # as its authors use it; [CLS] and [SEP] included
@@ -29,9 +30,23 @@ def load_minilm() -> tuple[Tokenizer, keras.Model]:
     """Load the WordPiece tokeniser and the encoder with its pre-trained weights.
 
     Returns:
-        The tokeniser, which cuts at `MAX_TOKENS` and does not pad; and a model from
-        [token_ids (B, T), padding_mask (B, T)] to the list of 7 states (B, T, D): what
-        enters the first layer, and what leaves each of the 6.
+        The tokeniser, which cuts at `MAX_TOKENS` and does not pad; and the encoder, in
+        inference mode: a model from [token_ids, segment_ids, padding_mask], each (B, T), to
+        the list of 7 states (B, T, D): what enters the first layer, and what leaves each of
+        the 6.
+    """
+    tokenizer, config, weights = read_minilm()
+    encoder = build_encoder(config, name="minilm")
+    fill_encoder(encoder, weights)
+    return tokenizer, encoder
+
+
+def read_minilm() -> tuple[Tokenizer, dict, dict[str, np.ndarray]]:
+    """Read the files of MiniLM, to build an encoder that is to be trained.
+
+    Returns:
+        The tokeniser, as in `load_minilm`; the numbers of `config.json`; and the weights by
+        name, for `utils.bert.fill_encoder`.
     """
     with zipfile.ZipFile(fetch("minilm")["model.zip"]) as files:
         config = json.loads(files.read("config.json"))
@@ -39,70 +54,7 @@ def load_minilm() -> tuple[Tokenizer, keras.Model]:
         weights = load(files.read("model.safetensors"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(MAX_TOKENS)
-    model = build_encoder(config)
-    fill_encoder(model, weights)
-    return tokenizer, model
-
-
-def build_encoder(config: dict) -> keras.Model:
-    """Build BERT's encoder from the numbers of a `config.json`; it computes in inference mode.
-
-    Reference:
-        Devlin et al. 2019, BERT, section 3.
-    """
-    hidden_dim, num_heads = config["hidden_size"], config["num_attention_heads"]
-
-    def normalise(x, name: str):
-        return keras.layers.LayerNormalization(epsilon=config["layer_norm_eps"], name=name)(x)
-
-    token_ids = keras.Input((None,), dtype="int32", name="token_ids")
-    padding_mask = keras.Input((None,), dtype="bool", name="padding_mask")
-    words = keras.layers.Embedding(config["vocab_size"], hidden_dim, name="words")(token_ids)
-    # one row a place; the kind of segment is 0 everywhere, and its row is added to these
-    positions = keras.layers.Embedding(
-        config["max_position_embeddings"], hidden_dim, name="positions"
-    )(keras.ops.cumsum(keras.ops.ones_like(token_ids), axis=1) - 1)
-    x = normalise(words + positions, "input_norm")
-    states = [x]
-    for i in range(config["num_hidden_layers"]):
-        attention = keras.layers.MultiHeadAttention(
-            num_heads, hidden_dim // num_heads, name=f"attention_{i}"
-        )
-        attended = attention(x, x, attention_mask=keras.ops.expand_dims(padding_mask, 1))
-        x = normalise(x + attended, f"attention_norm_{i}")
-        wide = keras.layers.Dense(config["intermediate_size"], "gelu", name=f"wide_{i}")(x)
-        narrow = keras.layers.Dense(hidden_dim, name=f"narrow_{i}")(wide)
-        x = normalise(x + narrow, f"norm_{i}")
-        states.append(x)
-    return keras.Model([token_ids, padding_mask], states, name="minilm")
-
-
-def fill_encoder(model: keras.Model, weights: dict[str, np.ndarray]) -> None:
-    """Put BERT's weights, by their names in the checkpoint, into the layers of `build_encoder`."""
-    part = "embeddings"
-    segment = weights[f"{part}.token_type_embeddings.weight"][0]
-    model.get_layer("words").set_weights([weights[f"{part}.word_embeddings.weight"]])
-    positions = weights[f"{part}.position_embeddings.weight"]
-    model.get_layer("positions").set_weights([positions + segment])
-    norms = {"input_norm": f"{part}.LayerNorm"}
-    for i in range(len(model.outputs) - 1):
-        part = f"encoder.layer.{i}"
-        norms[f"attention_norm_{i}"] = f"{part}.attention.output.LayerNorm"
-        norms[f"norm_{i}"] = f"{part}.output.LayerNorm"
-        attention = model.get_layer(f"attention_{i}")
-        shapes = [w.shape for w in attention.weights]  # of kernel and bias, four times
-        names = [f"self.{kind}" for kind in ("query", "key", "value")] + ["output.dense"]
-        arrays = [a for name in names for a in _read_dense(weights, f"{part}.attention.{name}")]
-        attention.set_weights([a.reshape(s) for a, s in zip(arrays, shapes, strict=True)])
-        for layer, name in (("wide", "intermediate.dense"), ("narrow", "output.dense")):
-            model.get_layer(f"{layer}_{i}").set_weights(_read_dense(weights, f"{part}.{name}"))
-    for layer, name in norms.items():
-        model.get_layer(layer).set_weights([weights[f"{name}.weight"], weights[f"{name}.bias"]])
-
-
-def _read_dense(weights: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
-    """Return kernel and bias; the checkpoint stores a kernel as (out, in), Keras as (in, out)."""
-    return [weights[f"{name}.weight"].T, weights[f"{name}.bias"]]
+    return tokenizer, config, weights
 
 
 def embed_sentences(texts: list[str], *, batch_size: int = 32) -> np.ndarray:
@@ -169,7 +121,7 @@ def _encode(texts: list[str], batch_size: int, *, layer: int):
         for i, encoding in enumerate(batch):
             token_ids[i, : len(encoding.ids)] = encoding.ids
             mask[i, : len(encoding.ids)] = True
-        states = _load_layer(layer).predict_on_batch([token_ids, mask])
+        states = _load_layer(layer).predict_on_batch([token_ids, np.zeros_like(token_ids), mask])
         yield rows, keras.ops.convert_to_numpy(states), mask, batch
 
 
