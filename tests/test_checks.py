@@ -151,3 +151,102 @@ def test_join_wordpieces(capsys, answer, said):
 def test_query_words(capsys, answer, said):
     checks.check_query_words(answer)
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (None, "Not done yet"),
+        (lambda ids: ids, "Not done yet"),
+        (lambda ids: [2, *ids[:-1]], "Correct"),
+        (lambda ids: [2, *ids], "one id too many"),
+        (lambda ids: [*ids[1:], 3], "shifts to the left"),
+        (lambda ids: [0, *ids[:-1]], "not padding"),
+        (lambda ids: ids[::-1], "the decoder reads [2, 7, 9, 5]"),
+        (lambda ids: [2, 7, 9, 5], "an empty sentence"),
+    ],
+)
+def test_shift_right(capsys, answer, said):
+    checks.check_shift_right(answer)
+    assert said in capsys.readouterr().out
+
+
+def keep(sums, width, *, best=-1):
+    order = np.argsort(best * sums, axis=None, kind="stable")[:width]
+    return [(*np.unravel_index(k, sums.shape), sums.flat[k]) for k in order]
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (lambda totals, nats, width: None, "Not done yet"),
+        (lambda totals, nats, width: keep(totals[:, None] + nats, width), "Correct"),
+        (lambda totals, nats, width: keep(nats, width), "rank by the next token alone"),
+        (lambda totals, nats, width: keep(totals[:, None] + nats, width, best=1), "wrong end"),
+        (lambda totals, nats, width: keep(totals[:, None] + nats, 2), "3 continuations are wanted"),
+        (lambda totals, nats, width: [(0, 0, 0), (1, 0, 0), (0, 1, 0)], "one of each prefix"),
+        (lambda totals, nats, width: [(0, t, 0.0) for t in range(3)], "new totals"),
+        (lambda totals, nats, width: [(0, 0, 0), (0, 1, 0), (1, 2, 0)], "expected"),
+        (lambda totals, nats, width: keep(np.array([-1.0, -3.0])[:, None] + nats, width), "wrong"),
+    ],
+)
+def test_keep_best(capsys, answer, said):
+    checks.check_keep_best(answer)
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "answer, said", [(None, "Not done"), ("b", "Correct"), ("a", "padding"), ("d", "n-grams")]
+)
+def test_padded_accuracy(capsys, answer, said):
+    checks.check_padded_accuracy(answer)
+    assert said in capsys.readouterr().out
+
+
+def soften(scores, axis=-1):
+    e = np.exp(scores - scores.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (lambda s, m: None, "Not done yet"),
+        (lambda s, m: soften(s), "Not done yet"),
+        (lambda s, m: soften(np.where(m, s, -1e9)), "Correct"),
+        (lambda s, m: soften(s) * m, "no longer sums to 1"),
+        (lambda s, m: soften(s * m), "no small score"),
+        (lambda s, m: soften(np.where(m, s, -1e9), axis=0), "columns"),
+        (lambda s, m: soften(s)[0], "the shape of the scores"),
+        (lambda s, m: s, "expected"),
+    ],
+)
+def test_weigh_scores(capsys, answer, said):
+    checks.check_weigh_scores(answer)
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (lambda q, m: None, "Not done yet"),
+        (lambda q, m: soften(m @ q) @ m, "Correct"),
+        (lambda q, m: (m @ q) @ m, "weigh by the scores"),
+        (lambda q, m: m.mean(axis=0), "plain mean"),
+        (lambda q, m: m[np.argmax(m @ q)], "weighted mean of all"),
+        (lambda q, m: soften(m @ q), "one vector like the query"),
+        (lambda q, m: soften(m[:3] @ q) @ m[:3] + (len(m) > 3), "not for nine"),
+        (lambda q, m: soften(m @ q) @ m + 1, "expected"),
+    ],
+)
+def test_attend(capsys, answer, said):
+    checks.check_attend(answer)
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "answer, said", [(None, "Not done"), ("c", "Correct"), ("a", "parameters"), ("b", "CPU")]
+)
+def test_bottleneck(capsys, answer, said):
+    checks.check_bottleneck(answer)
+    assert said in capsys.readouterr().out

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from utils.metrics import bootstrap_interval, compute_calibration
+from utils.metrics import (
+    bootstrap_bleu,
+    bootstrap_interval,
+    compute_bleu,
+    compute_calibration,
+    count_bleu,
+    measure_alignment_error,
+)
 
 
 def test_the_interval_has_the_width_that_theory_gives():
@@ -37,3 +44,65 @@ def test_a_kept_promise_has_no_error_and_a_broken_one_has():
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match="one length"):
         compute_calibration(np.zeros(2), np.zeros(3))
+
+
+# BLEU
+
+FOUND = ["the cat sat on the mat .", "a dog", "", "it is is is", "one two three four five"]
+FIRST = ["the cat is on the mat .", "a dog barks", "yes", "it is", "one two three four six"]
+SECOND = ["there is a cat on the mat .", "dog", "no no", "so it is is", "three four five"]
+
+
+def split(texts):
+    return [text.split() for text in texts]
+
+
+@pytest.mark.parametrize("references", [[FIRST], [FIRST, SECOND]])
+def test_bleu_equals_sacrebleu(references):
+    sacrebleu = pytest.importorskip("sacrebleu")
+    bleu = sacrebleu.BLEU(tokenize="none", smooth_method="none", force=True)
+    expected = bleu.corpus_score(FOUND, references).score
+    counts = count_bleu(split(FOUND), list(zip(*map(split, references), strict=True)))
+    assert expected > 10
+    assert compute_bleu(counts.sum(axis=0)) == pytest.approx(expected, abs=1e-9)
+
+
+def test_bleu_of_the_reference_is_100_and_of_nothing_0():
+    same = count_bleu(split(FIRST), [[tokens] for tokens in split(FIRST)])
+    assert compute_bleu(same.sum(axis=0)) == pytest.approx(100)
+    nothing = count_bleu([[]] * 5, [[tokens] for tokens in split(FIRST)])
+    assert compute_bleu(nothing.sum(axis=0)) == 0
+
+
+def test_short_translations_pay():
+    reference = ["a", "b", "c", "d", "e", "f", "g", "h"]
+    whole, half = (count_bleu([reference[:n]], [[reference]]).sum(axis=0) for n in (8, 4))
+    assert compute_bleu(half) == pytest.approx(100 * np.exp(1 - 8 / 4))
+    assert compute_bleu(whole) == pytest.approx(100)
+
+
+def test_paired_interval_is_narrower_than_the_two():
+    random = np.random.default_rng(0)
+    references = [[list(random.integers(0, 9, 12))] for _ in range(300)]
+    worse = [[t if random.random() < 0.8 else 99 for t in r[0]] for r in references]
+    better = [[t if random.random() < 0.3 else x for t, x in zip(r[0], w, strict=True)]
+              for r, w in zip(references, worse, strict=True)]  # fmt: skip
+    a, b = (count_bleu(found, references) for found in (better, worse))
+    low, high = bootstrap_bleu(a, b)
+    difference = compute_bleu(a.sum(axis=0)) - compute_bleu(b.sum(axis=0))
+    assert 0 < low < difference < high
+    (low_a, high_a), (low_b, high_b) = bootstrap_bleu(a), bootstrap_bleu(b)
+    assert high - low < (high_a - low_a) + (high_b - low_b)
+    assert bootstrap_bleu(a, a) == (0, 0)
+
+
+# Alignment
+
+
+def test_alignment_error_by_hand():
+    gold = [[(0, 0), (1, 1)], [(0, 0), (1, 0)]]
+    assert measure_alignment_error(gold, gold) == 0
+    assert measure_alignment_error([[(0, 0), (0, 1)], [(0, 0)]], gold) == pytest.approx(
+        1 - 2 * 2 / (3 + 4)
+    )
+    assert measure_alignment_error([[(5, 5)], []], gold) == 1

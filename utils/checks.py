@@ -380,3 +380,154 @@ def check_query_words(answer) -> str | None:
         },
         answer,
     )
+
+
+@exercise
+def check_shift_right(shift_right) -> str | None:
+    """Each place reads the true token before it, and none reads what it must predict."""
+    targets = [7, 9, 5, 3]  # START is 2, END is 3
+    found = shift_right(list(targets))
+    if found is None or list(found) == targets:
+        raise NotDone
+    found = list(found)
+    if found == [2, *targets]:
+        return "one id too many: nothing is predicted after the end, so nobody reads END."
+    if found == targets[1:] + [3] or found == targets[1:] + [0]:
+        return "this shifts to the left: the decoder would read the answer, one place ahead."
+    if found == [0, *targets[:-1]]:
+        return "the first place reads START (2), not padding: padding says that nothing is there."
+    if found != [2, *targets[:-1]]:
+        return f"for {targets} the decoder reads [2, 7, 9, 5]; your function returns {found}."
+    if list(shift_right([3])) != [2]:
+        return "an empty sentence is [3]; to predict its END the decoder reads [2]."
+    return None
+
+
+@exercise
+def check_keep_best(keep_best) -> str | None:
+    """The best continuations may all come from one prefix; that is what a beam is for."""
+    totals = np.array([-1.0, -3.0])
+    nats = np.log(np.array([[0.5, 0.3, 0.2], [0.9, 0.05, 0.05]]))
+    found = keep_best(totals.copy(), nats.copy(), 3)
+    if found is None:
+        raise NotDone
+    found = [(int(p), int(t), float(s)) for p, t, s in found]
+    chosen = [(p, t) for p, t, _ in found]
+    if len(found) != 3:
+        return f"`width` is 3, so 3 continuations are wanted; you return {len(found)}."
+    if chosen[:2] == [(1, 0), (0, 0)]:
+        return "you rank by the next token alone; add the total of the prefix that it continues."
+    if chosen == [(0, 0), (1, 0), (0, 1)] or {(0, 0), (1, 0)} == set(chosen):
+        return "this keeps one of each prefix first; the three best here all continue prefix 0."
+    if chosen == [(0, 2), (0, 1), (0, 0)] or chosen[0] == (1, 1):
+        return "this is the wrong end of the list: the best come first."
+    if chosen != [(0, 0), (0, 1), (0, 2)]:
+        return f"expected (0, 0), (0, 1), (0, 2); you return {chosen}."
+    if not np.allclose([s for *_, s in found], -1 + np.log([0.5, 0.3, 0.2])):
+        return "the right continuations; their new totals are old total plus log probability."
+    found = keep_best(np.array([-3.0, -1.0]), nats[::-1].copy(), 4)
+    if [(int(p), int(t)) for p, t, _ in found] != [(1, 0), (1, 1), (1, 2), (0, 0)]:
+        return "with the prefixes in the other order, and `width` 4, it goes wrong."
+    return None
+
+
+@exercise
+def check_padded_accuracy(answer) -> str | None:
+    """Ninety-two of a hundred places are padding, and padding is no translation."""
+    return choose(
+        {
+            "a": (
+                False,
+                "most of the places hold padding, so most of the hits are padding as well.",
+            ),
+            "b": (True, ""),
+            "c": (
+                False,
+                "overfitting would show on new sentences; this number shows nothing on any.",
+            ),
+            "d": (
+                False,
+                "BLEU counts shared n-grams of real tokens, and these are a twelfth of the places.",
+            ),
+        },
+        answer,
+    )
+
+
+@exercise
+def check_weigh_scores(weigh_scores) -> str | None:
+    """A score far below all others becomes a weight of zero, and the rest share the one."""
+    scores = np.array([[1.0, 2.0, 5.0], [-3.0, -2.0, -1.0]])
+    mask = np.array([[True, True, False], [True, True, True]])
+    found = weigh_scores(scores.copy(), mask)
+    if found is None:
+        raise NotDone
+    found = np.asarray(found, dtype=float)
+    if found.shape != scores.shape:
+        return f"the weights have the shape of the scores, (2, 3); yours have {found.shape}."
+    everything = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    if np.allclose(found, everything):
+        raise NotDone
+    if np.allclose(found, everything * mask):
+        return "padding has no weight now, but the first row no longer sums to 1: mask the scores."
+    zeroed = np.exp(scores * mask) / np.exp(scores * mask).sum(axis=1, keepdims=True)
+    if np.allclose(found, zeroed):
+        return "a score of 0 is no small score: exp(0) = 1. Padding needs a very negative one."
+    if np.allclose(found.sum(axis=0), 1):
+        return "the columns sum to 1: the softmax runs over source tokens, the last axis."
+    right = np.exp(np.where(mask, scores, -1e9))
+    if not np.allclose(found, right / right.sum(axis=1, keepdims=True), atol=1e-6):
+        return (
+            f"expected the rows [0.269, 0.731, 0] and [0.09, 0.245, 0.665], got {found.round(3)}."
+        )
+    return None
+
+
+@exercise
+def check_attend(attend) -> str | None:
+    """Score, softmax, context: three lines, and the heart of every Transformer."""
+    query = np.array([1.0, 0.0])
+    memory = np.array([[2.0, 0.0], [0.0, 4.0], [1.0, 1.0]])
+    found = attend(query, memory)
+    if found is None:
+        raise NotDone
+    found = np.asarray(found, dtype=float)
+    if found.shape != (2,):
+        return f"the context is one vector like the query, shape (2,); yours has {found.shape}."
+    weights = np.exp(memory @ query)
+    weights /= weights.sum()
+    if np.allclose(found, weights @ memory):
+        many = attend(query, np.tile(memory, (3, 1)))
+        if np.allclose(many, weights @ memory):
+            return None
+        return "it works for three states and not for nine: use the length of `memory`."
+    if np.allclose(found, (memory @ query) @ memory):
+        return "you weigh by the scores themselves; a softmax makes weights of them."
+    if np.allclose(found, memory.mean(axis=0)):
+        return "this is the plain mean: the query has no say yet."
+    if np.allclose(found, memory[0]):
+        return "you take the state with the largest score; the context is a weighted mean of all."
+    return f"expected {(weights @ memory).round(3).tolist()}, got {found.round(3).tolist()}."
+
+
+@exercise
+def check_bottleneck(answer) -> str | None:
+    """The memory grows with the sentence, so length alone loses nothing any more."""
+    return choose(
+        {
+            "a": (
+                False,
+                "both have the same number of parameters: the plain LSTM got more units for it.",
+            ),
+            "b": (
+                False,
+                "both were trained for the same CPU-seconds with the same settings to choose from.",
+            ),
+            "c": (True, ""),
+            "d": (
+                False,
+                "both decode greedily, and both cells have gates that let gradients pass.",
+            ),
+        },
+        answer,
+    )

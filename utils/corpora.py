@@ -274,6 +274,32 @@ def load_phrasebook(*, split: str | None = None) -> pd.DataFrame:
     return table
 
 
+def load_tatoeba(*, split: str | None = None, longest: int = 12) -> pd.DataFrame:
+    """Load the English-French sentence pairs of Tatoeba, cut into lower-case tokens.
+
+    One English sentence may have several French ones, one row each; all of them are in the same
+    split, one twentieth each for validation and test, by a hash of the English sentence.
+
+    Args:
+        split: "train", "validation" or "test"; None for all.
+        longest: most tokens of either side, punctuation marks not counted.
+
+    Returns:
+        Columns `english` and `french` (lists of tokens) and `split`.
+    """
+    from utils.pairs import split_sentence
+
+    lines = fetch("tatoeba")["fra.txt"].read_text(encoding="utf8").splitlines()
+    rows = []
+    for english, french in dict.fromkeys(tuple(line.split("\t")[:2]) for line in lines):
+        tokens = [split_sentence(english), split_sentence(french, elision=True)]
+        if max(sum(t[0].isalnum() for t in side) for side in tokens) <= longest:
+            bucket = assign_bucket(english, 20)
+            rows.append((*tokens, {18: "validation", 19: "test"}.get(bucket, "train")))
+    table = pd.DataFrame(rows, columns=["english", "french", "split"])
+    return table if split is None else table[table["split"] == split].reset_index(drop=True)
+
+
 def parse_markup(marked: str) -> tuple[str, list[tuple[int, int, str]]]:
     """Take the marks out of a sentence and return them as spans.
 

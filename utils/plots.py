@@ -191,3 +191,66 @@ def plot_map(
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return axes
+
+
+def plot_bands(
+    curves: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]],
+    *,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+) -> Axes:
+    """Draw one line a model with a band for its interval.
+
+    Args:
+        curves: name to (places on the horizontal axis, values, lower ends, upper ends).
+        title: the finding.
+        xlabel: what is counted.
+        ylabel: what is measured.
+    """
+    _, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    colours = ("#24527a", "#e0904f", "#7a9a5a", "#a0a0a0")
+    for (name, (x, values, low, high)), marker, colour in zip(
+        curves.items(), "os^v", colours, strict=False
+    ):
+        axes.fill_between(x, low, high, color=colour, alpha=0.25, linewidth=0)
+        axes.plot(x, values, marker=marker, color=colour, label=name)
+    axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    axes.set_ylim(bottom=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return axes
+
+
+def plot_alignments(
+    panels: dict[str, np.ndarray],
+    source: list[str],
+    target: list[str],
+    *,
+    title: str,
+    links: list[tuple[int, int]] = (),
+) -> list[Axes]:
+    """Draw attention weights, one row a target token, beside or under gold links.
+
+    Args:
+        panels: name to weights, shape (T, S), 0 to 1.
+        source: S tokens, along the horizontal axis.
+        target: T tokens, downwards.
+        title: the finding.
+        links: gold pairs (source index, target index), drawn as frames.
+    """
+    width, height = 0.42 * len(source) * len(panels) + 2.5, 0.32 * len(target) + 1.6
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(width, height), sharey=True, layout="constrained", squeeze=False
+    )
+    for panel, (name, weights) in zip(axes[0], panels.items(), strict=True):
+        panel.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        for i, j in links:
+            frame = plt.Rectangle((i - 0.46, j - 0.46), 0.92, 0.92, fill=False, color="#d06020")
+            panel.add_patch(frame)
+        panel.set_xticks(range(len(source)), source, rotation=60, ha="right")
+        panel.set(title=name, xlabel="English")
+    axes[0, 0].set_yticks(range(len(target)), target)
+    axes[0, 0].set_ylabel("French")
+    figure.suptitle(title)
+    return list(axes[0])
