@@ -65,11 +65,11 @@ def test_normal_forms_give_the_same_tokens():
 )
 def test_bad_input(text, tokens):
     assert pairs.split_sentence(text) == tokens
-    ids = pairs.encode_sentences([tokens], [*pairs.SPECIAL, "ok"], ends=True)
+    ids = pairs.encode_tokens([tokens], [*pairs.SPECIAL, "ok"], ends=True)
     assert ids.shape == (1, len(tokens) + 2)
     assert (ids[0, 0], ids[0, -1]) == (pairs.START, pairs.END)
     known = [token if token == "ok" else "[UNK]" for token in tokens]
-    assert pairs.decode_sentences(ids, [*pairs.SPECIAL, "ok"]) == [known]
+    assert pairs.decode_tokens(ids, [*pairs.SPECIAL, "ok"]) == [known]
 
 
 def test_phrasebook_is_cut_as_its_card_says():
@@ -79,7 +79,7 @@ def test_phrasebook_is_cut_as_its_card_says():
 
 
 def test_empty_sentence_has_a_row():
-    assert pairs.encode_sentences([[]], pairs.SPECIAL).tolist() == [[0]]
+    assert pairs.encode_tokens([[]], pairs.SPECIAL).tolist() == [[0]]
 
 
 def test_every_pair_is_in_one_batch_with_targets_one_later():

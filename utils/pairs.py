@@ -56,7 +56,7 @@ def build_token_vocabulary(sentences: list[list[str]], *, least: int = 1) -> lis
     return SPECIAL + sorted(kept, key=lambda token: (-counts[token], token))
 
 
-def encode_sentences(
+def encode_tokens(
     sentences: list[list[str]], vocabulary: list[str], *, ends: bool = False
 ) -> np.ndarray:
     """Turn lists of tokens into rows of ids, padded on the right to the longest.
@@ -72,7 +72,7 @@ def encode_sentences(
         Token ids, shape (B, T) with T at least 1, int32; 0 is padding.
 
     Example:
-        >>> encode_sentences([["a", "cat"], []], [*SPECIAL, "a"], ends=True).tolist()
+        >>> encode_tokens([["a", "cat"], []], [*SPECIAL, "a"], ends=True).tolist()
         [[2, 4, 1, 3], [2, 3, 0, 0]]
     """
     ids = {token: token_id for token_id, token in enumerate(vocabulary)}
@@ -84,13 +84,13 @@ def encode_sentences(
     return token_ids
 
 
-def decode_sentences(token_ids: np.ndarray, vocabulary: list[str]) -> list[list[str]]:
+def decode_tokens(token_ids: np.ndarray, vocabulary: list[str]) -> list[list[str]]:
     """Turn rows of ids into lists of tokens, each up to its `[END]` or its padding.
 
     Built in notebook 05, section 1.
 
     Example:
-        >>> decode_sentences(np.array([[2, 4, 3, 4], [4, 4, 0, 0]]), [*SPECIAL, "a"])
+        >>> decode_tokens(np.array([[2, 4, 3, 4], [4, 4, 0, 0]]), [*SPECIAL, "a"])
         [['a'], ['a', 'a']]
     """
     sentences = []

@@ -13,8 +13,8 @@ from utils.pairs import (
     END,
     PADDING,
     START,
-    decode_sentences,
-    encode_sentences,
+    decode_tokens,
+    encode_tokens,
     join_tokens,
     split_sentence,
 )
@@ -310,8 +310,8 @@ def translate_texts(
         target_vocabulary: likewise.
     """
     sentences = [split_sentence(text) for text in texts]
-    token_ids = encode_sentences(sentences, source_vocabulary)
-    found = decode_sentences(translate(decode, token_ids, batch_size=1), target_vocabulary)
+    token_ids = encode_tokens(sentences, source_vocabulary)
+    found = decode_tokens(translate(decode, token_ids, batch_size=1), target_vocabulary)
     return [join_tokens(f) if s else "" for s, f in zip(sentences, found, strict=True)]
 
 

@@ -1,0 +1,272 @@
+"""Translators beside each other: a plain LSTM and three kinds of attention, at equal cost.
+
+Every system has about the same number of parameters (the plain one more units), the same
+CPU-seconds on one thread, the same settings, and was tuned with as many trials on validation.
+The test splits are read once, when all are trained.
+
+Run: `python -m benchmarks.compare_seq2seq [phrasebook|tatoeba] [--cpu-seconds N]` (10 CPU-minutes
+for the phrasebook, 90 for Tatoeba). It writes data/results/seq2seq.json or seq2seq-tatoeba.json.
+What was trained is kept in build/seq2seq/; a run that was interrupted goes on from there. With
+`--trial` the test splits are not read, and nothing is written.
+"""
+
+import argparse
+import json
+import os
+import time
+
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # one thread: CPU-seconds without waiting
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
+from utils.runtime import start
+
+start(seed=42)
+
+import keras
+import numpy as np
+
+from utils import corpora
+from utils.data import ROOT
+from utils.metrics import bootstrap_bleu, compute_bleu, count_bleu, measure_alignment_error
+from utils.pairs import (
+    PairBatches,
+    build_token_vocabulary,
+    decode_tokens,
+    encode_tokens,
+    group_references,
+)
+from utils.results import LEDGER, record_result
+from utils.seq2seq import (
+    CrossAttention,
+    build_greedy_decoder,
+    build_translator,
+    compute_masked_loss,
+    read_alignments,
+    translate,
+)
+
+SETTINGS = {
+    "phrasebook": {
+        "systems": ("plain", "dot", "general", "additive"),
+        "cpu_seconds": 150.0,
+        "embedding_dim": 64,
+        "hidden_dim": 128,  # with dot attention; the others get what has as many parameters
+        "dropout": 0.1,
+        "batch_size": 64,
+        "learning_rate": 1e-2,
+        "least": 1,
+        "floor": 85.0,
+    },
+    "tatoeba": {
+        "systems": ("plain", "dot"),
+        "cpu_seconds": 2700.0,
+        "embedding_dim": 128,
+        "hidden_dim": 256,
+        "dropout": 0.2,
+        "batch_size": 128,
+        "learning_rate": 4e-3,
+        "least": 4,
+        "floor": 33.0,
+    },
+}
+LENGTH = 24  # most tokens of a translation, [END] included
+LENGTHS = {"phrasebook": [(k, k) for k in range(5, 12)] + [(13, 14), (15, 15), (16, 16), (17, 19)]}
+LENGTHS["tatoeba"] = [(k, k + 1) for k in range(2, 14, 2)]
+
+
+class SavedBudget(keras.callbacks.Callback):
+    """Train for a CPU budget that survives an interruption.
+
+    The learning rate is that of `utils.language_models.CpuBudget`.
+
+    Args:
+        path: where the model and, beside it, the progress are saved about every minute.
+        cpu_seconds: the budget.
+        learning_rate: the highest.
+        progress: `used` CPU-seconds and `steps`, changed in place.
+    """
+
+    def __init__(self, path, cpu_seconds: float, learning_rate: float, progress: dict):
+        super().__init__()
+        self.path, self.cpu_seconds, self.learning_rate = path, cpu_seconds, learning_rate
+        self.progress, self.mark, self.saved = progress, time.process_time(), time.monotonic()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        used = min(self.progress["used"] / self.cpu_seconds, 1.0)
+        factor = min(used / 0.05 + 0.02, 1.0) * (1 + np.cos(np.pi * used)) / 2
+        self.model.optimizer.learning_rate = self.learning_rate * factor
+
+    def on_train_batch_end(self, batch, logs=None):
+        now = time.process_time()
+        self.progress["used"] += now - self.mark
+        self.progress["steps"] += 1
+        self.mark = now
+        if self.progress["used"] > self.cpu_seconds:
+            self.model.stop_training = True
+        if self.model.stop_training or time.monotonic() - self.saved > 60:
+            print(f"{self.path.stem} {self.progress} loss {logs['loss']:.4f}", flush=True)
+            save(self.model, self.path, self.progress)
+            self.mark, self.saved = time.process_time(), time.monotonic()
+
+
+def save(model: keras.Model, path, progress: dict) -> None:
+    """Save model, optimiser and progress in one file, whole or not at all."""
+    part = path.with_name(f"part-{path.name}")
+    model.save(part)
+    path.with_suffix(".json").write_text(json.dumps(progress), encoding="utf8")
+    os.replace(part, path)
+
+
+def find_hidden_dim(system: str, sizes: tuple[int, int], settings: dict) -> int:
+    """Return the even hidden_dim whose number of parameters is nearest to that of dot attention."""
+
+    def count(system, hidden_dim):
+        return build(system, sizes, hidden_dim, settings).count_params()
+
+    wanted = count("dot", settings["hidden_dim"])
+    tried = range(int(0.75 * settings["hidden_dim"]) // 2 * 2, int(1.3 * settings["hidden_dim"]), 2)
+    return min(tried, key=lambda hidden_dim: abs(count(system, hidden_dim) - wanted))
+
+
+def build(system: str, sizes: tuple[int, int], hidden_dim: int, settings: dict) -> keras.Model:
+    """Build a translator that is "plain", or has the named attention."""
+    return build_translator(
+        *sizes,
+        embedding_dim=settings["embedding_dim"],
+        hidden_dim=hidden_dim,
+        dropout=settings["dropout"],
+        attention=None if system == "plain" else CrossAttention(system),
+    )
+
+
+def train(system: str, path, train_ids, sizes, settings) -> tuple[keras.Model, dict]:
+    """Train a system, or go on training it, until the budget is used."""
+    progress = {"used": 0.0, "steps": 0}
+    if path.exists() and path.with_suffix(".json").exists():
+        progress = json.loads(path.with_suffix(".json").read_text(encoding="utf8"))
+        custom = {"compute_masked_loss": compute_masked_loss}
+        model = keras.models.load_model(path, custom_objects=custom)
+    else:
+        keras.utils.set_random_seed(42)
+        model = build(system, sizes, find_hidden_dim(system, sizes, settings), settings)
+        optimizer = keras.optimizers.Adam(settings["learning_rate"], clipnorm=1.0)
+        model.compile(optimizer, compute_masked_loss, jit_compile=False)
+    if progress["used"] < settings["cpu_seconds"]:
+        batches = PairBatches(*train_ids, batch_size=settings["batch_size"], seed=progress["steps"])
+        budget = SavedBudget(path, settings["cpu_seconds"], settings["learning_rate"], progress)
+        model.fit(batches, epochs=1000, verbose=0, callbacks=[budget])
+    progress["epochs"] = progress["steps"] * settings["batch_size"] / len(train_ids[0])
+    return model, progress
+
+
+def build_writer(model: keras.Model, vocabularies):
+    """Return a function from lists of English tokens to French ones, greedily, compiled once."""
+    decode = build_greedy_decoder(model, LENGTH)
+
+    def write(sources: list[list[str]]) -> list[list[str]]:
+        source_ids = encode_tokens(sources, vocabularies[0])
+        source_ids = np.pad(source_ids, ((0, 0), (0, max(0, LENGTH - source_ids.shape[1]))))
+        return decode_tokens(translate(decode, source_ids), vocabularies[1])
+
+    return write
+
+
+def score(counts: np.ndarray) -> dict:
+    """Return corpus BLEU with its interval."""
+    low, high = bootstrap_bleu(counts)
+    return {"bleu": float(compute_bleu(counts.sum(axis=0))), "interval": [low, high]}
+
+
+def measure_aer(model: keras.Model, table, vocabularies) -> float:
+    """Return the alignment error rate, by forced decoding of the true translations."""
+    source_ids = encode_tokens(table["english"], vocabularies[0])
+    target_ids = encode_tokens(table["french"], vocabularies[1], ends=True)
+    weights = keras.Model(model.inputs, model.get_layer("attention").output[1])
+    found = weights.predict([source_ids, target_ids[:, :-1]], batch_size=256, verbose=0)
+    links = read_alignments(found, source_ids, target_ids[:, 1:])
+    return measure_alignment_error(links, list(table["alignment"]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("dataset", nargs="?", default="phrasebook", choices=list(SETTINGS))
+    parser.add_argument("--cpu-seconds", type=float, help="for each system, instead of the usual")
+    parser.add_argument("--trial", action="store_true", help="validation only, nothing written")
+    arguments = parser.parse_args()
+    dataset, settings = arguments.dataset, dict(SETTINGS[arguments.dataset])
+    settings["cpu_seconds"] = arguments.cpu_seconds or settings["cpu_seconds"]
+
+    table = getattr(corpora, f"load_{dataset}")()
+    splits = {name: part.reset_index(drop=True) for name, part in table.groupby("split")}
+    vocabularies = [
+        build_token_vocabulary(splits["train"][side], least=settings["least"])
+        for side in ("english", "french")
+    ]
+    sizes = tuple(map(len, vocabularies))
+    train_ids = (
+        encode_tokens(splits["train"]["english"], vocabularies[0]),
+        encode_tokens(splits["train"]["french"], vocabularies[1], ends=True),
+    )
+    print(f"{len(train_ids[0]):,d} pairs, vocabularies {sizes}", flush=True)
+
+    folder = ROOT / "build" / "seq2seq" / f"{dataset}-{settings['cpu_seconds']:.0f}"
+    folder.mkdir(parents=True, exist_ok=True)
+    models, writers, systems = {}, {}, {}
+    sources, references = group_references(splits["validation"])
+    for name in settings["systems"]:
+        models[name], progress = train(name, folder / f"{name}.keras", train_ids, sizes, settings)
+        writers[name] = build_writer(models[name], vocabularies)
+        systems[name] = progress | {
+            "parameters": models[name].count_params(),
+            "hidden_dim": models[name].get_layer("decoder").units,
+            "validation": score(count_bleu(writers[name](sources), references)),
+        }
+        print(name, systems[name], flush=True)
+    if arguments.trial:
+        return
+
+    counts: dict[tuple, np.ndarray] = {}
+    for split in (name for name in splits if name.startswith("test")):
+        sources, references = group_references(splits[split])
+        lengths = np.array([len(source) for source in sources])
+        for name, model in models.items():
+            found = count_bleu(writers[name](sources), references)
+            counts[split, name] = found
+            systems[name][split] = score(found)
+            if "alignment" in table and name != "plain":
+                systems[name][split]["aer"] = measure_aer(model, splits[split], vocabularies)
+            if name != "plain":
+                plain = counts[split, "plain"]
+                difference = compute_bleu(found.sum(axis=0)) - compute_bleu(plain.sum(axis=0))
+                systems[name][split]["gain"] = float(difference)
+                systems[name][split]["gain_interval"] = list(bootstrap_bleu(found, plain))
+            for low, high in LENGTHS[dataset]:
+                chosen = found[(lengths >= low) & (lengths <= high)]
+                if split in ("test", "test-long") and len(chosen) >= 30:
+                    row = {"from": low, "to": high, "sentences": len(chosen), "split": split}
+                    systems[name].setdefault("by_length", []).append(row | score(chosen))
+            print(split, name, systems[name][split], flush=True)
+
+    os.environ["COURSE_RESULTS"] = str(LEDGER)
+    best = max(set(models) - {"plain"}, key=lambda name: systems[name]["validation"]["bleu"])
+    record_result(
+        "seq2seq" if dataset == "phrasebook" else f"seq2seq-{dataset}",
+        notebook="08",
+        model=f"LSTM encoder-decoder, {best} attention",
+        dataset=dataset,
+        metric="test BLEU",
+        value=systems[best]["test"]["bleu"],
+        interval=systems[best]["test"]["interval"],
+        floor=settings["floor"],
+        baseline=systems["plain"]["test"]["bleu"],
+        baseline_name="plain LSTM at equal parameters and CPU-seconds",
+        runs="1 seed",
+        training_cpu_seconds=settings["cpu_seconds"],
+        best=best,
+        systems=systems,
+        vocabulary_sizes=sizes,
+    )
+
+
+if __name__ == "__main__":
+    main()
