@@ -128,53 +128,43 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
         vocabulary_size: rows of the token table.
         hidden_dim: D, an even number.
         positions: "sinusoidal", "learned" or "none".
-        length: rows of the table of learned positions, the most tokens that it can number.
+        length: rows of the table of learned positions; no text may have more tokens.
 
     Raises:
-        ValueError: there is no such kind; the table needs a length; a text is longer than it.
+        ValueError: there is no such kind, or a text is too long for learned positions.
 
     Reference:
         Vaswani et al. 2017, sections 3.4 (token vectors times the root of D) and 3.5.
     """
 
     def __init__(
-        self,
-        vocabulary_size: int,
-        hidden_dim: int,
-        *,
-        positions: str = "sinusoidal",
-        length: int | None = None,
-        **kwargs,
+        self, vocabulary_size: int, hidden_dim: int, *, positions="sinusoidal", length=512, **kwargs
     ):
         super().__init__(**kwargs)
         if positions not in ("sinusoidal", "learned", "none"):
             raise ValueError(f"positions is 'sinusoidal', 'learned' or 'none', got {positions!r}")
-        if positions == "learned" and length is None:
-            raise ValueError("learned positions need a length: the rows of their table")
-        self.vocabulary_size, self.hidden_dim = vocabulary_size, hidden_dim
-        self.positions, self.length = positions, length
+        self.settings = {"vocabulary_size": vocabulary_size, "hidden_dim": hidden_dim}
+        self.settings |= {"positions": positions, "length": length}
+        self.hidden_dim, self.positions, self.length = hidden_dim, positions, length
 
     def build(self, shape):
-        self.tokens = self.add_weight((self.vocabulary_size, self.hidden_dim), name="tokens")
+        self.tokens = self.add_weight((self.settings["vocabulary_size"], self.hidden_dim))
         if self.positions == "learned":
-            self.table = self.add_weight((self.length, self.hidden_dim), name="positions")
+            self.table = self.add_weight((self.length, self.hidden_dim))
 
     def call(self, token_ids):
-        x = keras.ops.take(self.tokens, token_ids, axis=0) * self.hidden_dim**0.5
-        if self.positions == "none":
-            return x
+        T, D = keras.ops.shape(token_ids)[1], self.hidden_dim
+        x = keras.ops.take(self.tokens, token_ids, axis=0) * D**0.5
         if self.positions == "sinusoidal":
-            return x + compute_sinusoids(keras.ops.shape(x)[1], self.hidden_dim)
-        if token_ids.shape[1] is not None and token_ids.shape[1] > self.length:
-            raise ValueError(
-                f"the table of positions ends at {self.length}, the text has {token_ids.shape[1]} "
-                "tokens: cut it, or use sinusoidal positions"
-            )
-        return x + self.table[: keras.ops.shape(x)[1]]
+            return x + compute_sinusoids(T, D)
+        if self.positions == "learned":
+            if isinstance(T, int) and self.length < T:
+                raise ValueError(f"{T} tokens are too many for a table of {self.length} positions")
+            return x + self.table[:T]
+        return x
 
     def get_config(self):
-        names = ("vocabulary_size", "hidden_dim", "positions", "length")
-        return super().get_config() | {name: getattr(self, name) for name in names}
+        return super().get_config() | self.settings
 
 
 # Blocks
@@ -202,13 +192,12 @@ class EncoderBlock(keras.layers.Layer):
         self, hidden_dim, num_heads, intermediate_dim, *, dropout=0.0, pre_norm=True, **kwargs
     ):
         super().__init__(**kwargs)
-        self.settings = {"hidden_dim": hidden_dim, "num_heads": num_heads}
+        self.settings = {"hidden_dim": hidden_dim, "num_heads": num_heads, "pre_norm": pre_norm}
         self.settings |= {"intermediate_dim": intermediate_dim, "dropout": dropout}
-        self.settings |= {"pre_norm": pre_norm}
         self.pre_norm = pre_norm
         self.attention = MultiHeadAttention(num_heads, hidden_dim, name="attention")
-        self.expand = keras.layers.Dense(intermediate_dim, activation="relu", name="expand")
-        self.shrink = keras.layers.Dense(hidden_dim, name="shrink")
+        dense = (keras.layers.Dense(intermediate_dim, "relu"), keras.layers.Dense(hidden_dim))
+        self.think = keras.Sequential(dense, name="think")
         self.drop = keras.layers.Dropout(dropout)
         self.norms = [keras.layers.LayerNormalization(epsilon=1e-5) for _ in range(2)]
 
@@ -217,12 +206,12 @@ class EncoderBlock(keras.layers.Layer):
             return x + self.drop(sublayer(norm(x)))
         return norm(x + self.drop(sublayer(x)))
 
-    def think(self, x):
-        return self.shrink(self.expand(x))
-
     def call(self, x, mask=None):
         x = self.connect(x, self.norms[0], lambda y: self.attention(y, y, mask)[0])
         return self.connect(x, self.norms[1], self.think)
+
+    def build_from_config(self, config):
+        pass  # a loaded model builds its blocks when it calls them
 
     def get_config(self):
         return super().get_config() | self.settings
@@ -295,7 +284,7 @@ def build_transformer(
     *,
     num_layers: int,
     positions: str = "sinusoidal",
-    length: int | None = None,
+    length: int = 512,
     **block,
 ) -> keras.Model:
     """Build an encoder-decoder without recurrence. Built in notebook 09, section 8.
