@@ -448,3 +448,63 @@ def test_mask_whole_words(capsys, answer, said):
 def test_test_hides_all(capsys, answer, said):
     checks.check_test_hides_all(answer)
     assert said in capsys.readouterr().out
+
+
+def make_window(length, low, high):
+    places = np.arange(length)
+    back = places[:, None] - places
+    return (back >= low) & (back <= high)
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (lambda n, w: None, "Not done yet"),
+        (lambda n, w: make_window(n, 0, n), "Not done yet"),
+        (lambda n, w: make_window(n, 0, w - 1), "Correct"),
+        (lambda n, w: make_window(n, 0, w), "one place too many"),
+        (lambda n, w: make_window(n, 1, w), "sees itself"),
+        (lambda n, w: make_window(n, -n, w - 1), "whole future"),
+        (lambda n, w: make_window(n, 1 - w, w - 1), "looks back only"),
+        (lambda n, w: make_window(n, 0, w - 1).T, "swapped"),
+        (lambda n, w: make_window(n, 0, 1), "width 2 only"),
+        (lambda n, w: make_window(n, 0, 0), "row 3"),
+        (lambda n, w: make_window(n, 0, w - 1)[0], "has shape"),
+    ],
+)
+def test_window_mask(capsys, answer, said):
+    checks.check_window_mask(answer)
+    assert said in capsys.readouterr().out
+
+
+def attend_in(x, num_heads, width=None):
+    slices = np.split(x, num_heads, axis=1)
+    scale = np.sqrt(width or x.shape[1] // num_heads)
+    return np.concatenate([soften(s @ s.T / scale) @ s for s in slices], axis=1)
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (lambda x, h: None, "Not done yet"),
+        (attend_in, "Correct"),
+        (lambda x, h: attend_in(x, 1), "one head over the whole"),
+        (lambda x, h: attend_in(x, h, width=6), "not of the whole"),
+        (lambda x, h: attend_in(x, h, width=1), "not divided"),
+        (lambda x, h: attend_in(np.hstack([x[:, ::2], x[:, 1::2]]), h), "neighbouring"),
+        (lambda x, h: attend_in(x, 2), "use `num_heads`"),
+        (lambda x, h: x, "expected the first row"),
+        (lambda x, h: x[0], "the shape of x"),
+    ],
+)
+def test_attend_in_heads(capsys, answer, said):
+    checks.check_attend_in_heads(answer)
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "answer, said", [(None, "Not done"), ("a", "Correct"), ("b", "very word"), ("c", "rewards")]
+)
+def test_missing_mask(capsys, answer, said):
+    checks.check_missing_mask(answer)
+    assert said in capsys.readouterr().out

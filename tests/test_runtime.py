@@ -1,7 +1,9 @@
 import re
 import subprocess
 import sys
+import time
 
+import numpy as np
 import pytest
 
 from utils import environment, runtime
@@ -53,3 +55,15 @@ def test_the_environment_is_checked(monkeypatch, tmp_path):
     assert "close other programs" in rows["free memory"][2]
     assert rows["keras"][2] == "pip install keras==9.0.0"
     assert rows["no-such"][1:] == ("not installed", "pip install no-such==1.0")
+
+
+def test_memory_of_a_function_is_seen():
+    def hold():
+        block = np.ones(25_000_000)  # 200 MB
+        time.sleep(0.1)
+        return block
+
+    assert 150e6 < runtime.measure_memory(hold) < 300e6
+    assert runtime.measure_memory(lambda: None) < 50e6
+    with pytest.raises(ZeroDivisionError):
+        runtime.measure_memory(lambda: 1 / 0)
