@@ -261,7 +261,7 @@ def test_a_damaged_authored_file_is_restored_by_git(register, tmp_path, monkeypa
 def test_an_unknown_name_brings_a_suggestion():
     with pytest.raises(DataError, match="'movie-snipets'; did you mean 'movie-snippets'"):
         fetch("movie-snipets")
-    with pytest.raises(DataError, match="known names: .*glove-50d, imdb, .*movie-snippets"):
+    with pytest.raises(DataError, match="known names: .*glove-50d, .*imdb, .*movie-snippets"):
         fetch("xyzzy")
 
 
@@ -608,6 +608,14 @@ def test_main_fetches_all_but_the_web_tier(packaged, capsys):
     assert "novel: ok, 1 file(s), 0.0 MB" in capsys.readouterr().out
 
 
+def test_what_needs_pytorch_is_fetched_by_name_alone(monkeypatch, capsys):
+    entries = {"verse": {"tier": "package"}, "writer": {"tier": "package", "with_torch": True}}
+    monkeypatch.setattr(data, "load_registry", lambda: entries)
+    monkeypatch.setattr(data, "fetch", lambda name: {})
+    assert data.main([]) == 0 and data.main(["writer"]) == 0
+    assert re.findall(r"^(\w+): ok", capsys.readouterr().out, re.M) == ["verse", "writer"]
+
+
 def test_main_reports_an_error_in_one_line(novel, capsys):
     novel("absent")
     assert data.main([]) == 0  # nothing but the web tier
@@ -645,7 +653,7 @@ def find_faults(registry: dict, root: Path = data.ROOT) -> list[str]:
             if not isinstance(file.get("bytes"), int) or file["bytes"] < 1:
                 faults.append(f"{name}: bytes")
         for file in files:
-            if not re.fullmatch(r"[a-z0-9][a-zA-Z0-9._-]*", file.get("name", "")):
+            if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9._-]*", file.get("name", "")):
                 faults.append(f"{name}: name")
             address = "member" if "archive" in entry else addresses.get(tier)
             if address and not file.get(address):

@@ -31,11 +31,11 @@ NEGATIONS = {"not", "n't", "no", "never", "none", "nobody", "nothing", "nowhere"
 NEGATIONS |= {"without", "cannot", "hardly", "barely"}
 
 
-def cut_words(text: str) -> list[str]:
+def list_words(text: str) -> list[str]:
     """Split a text as `split_words` does, after composing its accents.
 
     Example:
-        >>> cut_words("Cliche\\u0301s, again") == cut_words("Clich\\u00e9s, again")
+        >>> list_words("Cliche\\u0301s, again") == list_words("Clich\\u00e9s, again")
         True
     """
     return split_words(unicodedata.normalize("NFC", text))
@@ -83,7 +83,7 @@ def replace_words(
             After "a" and "an" only those are taken that fit there.
         protected: words that stay.
     """
-    words = cut_words(text)
+    words = list_words(text)
     fitting = {
         i: [w for w in options[word] if fits(w, words[i - 1] if i else "")]
         for i, word in enumerate(words)
@@ -106,7 +106,7 @@ def insert_words(
         strength: words to put in, as a share of those there are.
         options: word to its synonyms.
     """
-    words = cut_words(text)
+    words = list_words(text)
     known = [i for i, word in enumerate(words) if options.get(word)]
     chosen = [options[words[i]] for i in draw_places(known, len(words), rng, strength)]
     for found in chosen:
@@ -122,7 +122,7 @@ def swap_words(text: str, rng: np.random.Generator, strength: float) -> str:
         rng: random generator.
         strength: swaps, as a share of the number of words.
     """
-    words = cut_words(text)
+    words = list_words(text)
     if len(words) > 1:
         for _ in draw_places(list(range(len(words))), len(words), rng, strength):
             i, j = rng.choice(len(words), size=2, replace=False)
@@ -145,7 +145,7 @@ def delete_words(
         strength: share of the words to leave out.
         protected: words that stay.
     """
-    words = cut_words(text)
+    words = list_words(text)
     places = [i for i, word in enumerate(words) if word not in protected]
     gone = draw_places(places, len(words), rng, strength)
     if len(gone) == len(words):
@@ -207,7 +207,7 @@ def add_typos(
             so "n't", numbers, punctuation and emoji stay.
         protected: words that stay.
     """
-    words = cut_words(text)
+    words = list_words(text)
     places = [
         i
         for i, word in enumerate(words)
@@ -349,7 +349,7 @@ def has_negation(text: str) -> bool:
         >>> has_negation("It isn't dull."), has_negation("It fails to be funny.")
         (True, False)
     """
-    return not NEGATIONS.isdisjoint(cut_words(text))
+    return not NEGATIONS.isdisjoint(list_words(text))
 
 
 def keeps_meaning(text: str, changed: str, cosine: float, *, threshold: float = 0.7) -> bool:

@@ -432,7 +432,7 @@ def start_easy(model: keras.Model, encoder: keras.Model, token_ids: np.ndarray) 
         token_ids: training text, shape (N, T); of special tokens no share is taken.
     """
     head, table = model.get_layer("logits"), encoder.get_layer("positions")
-    counts = np.bincount(token_ids.ravel(), minlength=len(head.bias)).astype("float32")
+    counts = np.bincount(token_ids.ravel(), minlength=head.bias.shape[0]).astype("float32")
     counts[: len(SPECIAL_TOKENS)] = 0
     head.bias.assign(np.log((counts + 0.1) / (counts + 0.1).sum()))
     rows, hidden_dim = table.embeddings.shape
