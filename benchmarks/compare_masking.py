@@ -4,7 +4,7 @@ Three models of one size get the same number of updates from the training senten
 with masks drawn anew each epoch, two-sided with masks drawn once, and left-only. All are asked
 for the same hidden words of the test sentences. Nothing is chosen on these.
 
-Run: `python -m benchmarks.compare_masking` (about 10 CPU-minutes). It writes
+Run: `python -m benchmarks.compare_masking` (about 15 CPU-minutes). It writes
 data/results/masking.json; interrupted, it goes on with what build/masking.json lacks.
 `--epochs` and `--seeds` make it smaller, to try it: then it writes no result.
 """
