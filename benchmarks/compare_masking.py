@@ -4,7 +4,7 @@ Three models of one size get the same number of updates from the training senten
 with masks drawn anew each epoch, two-sided with masks drawn once, and left-only. All are asked
 for the same hidden words of the test sentences. Nothing is chosen on these.
 
-Run: `python -m benchmarks.compare_masking` (about 10 CPU-minutes). It writes
+Run: `python -m benchmarks.compare_masking` (about 15 CPU-minutes). It writes
 data/results/masking.json; interrupted, it goes on with what build/masking.json lacks.
 `--epochs` and `--seeds` make it smaller, to try it: then it writes no result.
 """
@@ -65,13 +65,16 @@ DONE = ROOT / "build" / "masking.json"
 SPECIAL_IDS = {token: token_id for token_id, token in enumerate(SPECIAL_TOKENS)}
 
 
-def train(token_ids, num_pieces: int, *, causal: bool, dynamic: bool, epochs: int, seed: int):
+def train(
+    token_ids, word_vectors: np.ndarray, *, causal: bool, dynamic: bool, epochs: int, seed: int
+):
     """Train one model; return it with the CPU-seconds of its training."""
+    num_pieces = len(word_vectors)
     keras.utils.set_random_seed(seed)
     config = SIZES | {"vocab_size": num_pieces}
     encoder = build_encoder(config, causal=causal)
     model = add_word_head(encoder)
-    start_easy(model, encoder, token_ids)
+    start_easy(model, encoder, token_ids, word_vectors)
     batches = MaskedBatches(
         token_ids, SPECIAL_IDS, num_pieces,
         batch_size=BATCH_SIZE, dynamic=dynamic, share=SHARE, seed=seed,
@@ -117,13 +120,15 @@ def main() -> None:
 def measure(epochs: int, seeds: int, path) -> None:
     """Train and test what `path` does not hold; record the result if this is the full run."""
     table = corpora.load_movie_snippets(keep_undecided=True)
-    tokenizer = read_minilm()[0]
+    tokenizer, _, weights = read_minilm()
     parts = {}
     for split in ("train", "test"):
         texts = table["text"][table["split"] == split].tolist()
         encodings = tokenizer.encode_batch(texts, add_special_tokens=False)
         parts[split] = [encoding.tokens for encoding in encodings]
     pieces = build_pieces(parts["train"], MIN_COUNT)
+    rows = [tokenizer.token_to_id(piece) for piece in pieces]
+    word_vectors = weights["embeddings.word_embeddings.weight"][rows]
     ids = {s: encode_pieces(part, pieces, SEQUENCE_LENGTH) for s, part in parts.items()}
     hidden = MaskedBatches(
         ids["test"], SPECIAL_IDS, len(pieces), batch_size=256, dynamic=False, shuffle=False,
@@ -137,7 +142,7 @@ def measure(epochs: int, seeds: int, path) -> None:
             key = f"{name}, seed {seed}"
             if key not in done:
                 model, cpu_seconds = train(
-                    ids["train"], len(pieces),
+                    ids["train"], word_vectors,
                     causal=causal, dynamic=dynamic, epochs=epochs, seed=seed,
                 )  # fmt: skip
                 rows, places, predicted = predict_hidden(model, hidden, letters)

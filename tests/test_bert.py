@@ -183,7 +183,8 @@ def test_the_word_head_scores_the_asked_places_with_the_shared_table():
 def test_an_easy_start_knows_shares_and_shifts():
     encoder = build_encoder(CONFIG)
     model = add_word_head(encoder)
-    start_easy(model, encoder, np.array([[2, 9, 9, 9, 7, 3, 0, 0]]))
+    vectors = np.random.default_rng(0).normal(size=(30, 8)).astype("float32")
+    start_easy(model, encoder, np.array([[2, 9, 9, 9, 7, 3, 0, 0]]), vectors)
     shares = np.exp(to_numpy(model.get_layer("logits").bias))
     assert shares.sum() == pytest.approx(1, abs=1e-5)
     assert shares[9] / shares[7] == pytest.approx(3.1 / 1.1, rel=1e-4)
@@ -193,6 +194,12 @@ def test_an_easy_start_knows_shares_and_shifts():
     for distance in range(16):
         assert np.ptp(np.diagonal(products, distance)) < 1e-6
     assert products[0, 1] < products[0, 0]
+    words, centred = to_numpy(encoder.get_layer("words").embeddings), vectors - vectors.mean(axis=0)
+    scale = words.std() / (centred @ np.linalg.svd(centred)[2].T).std()
+    assert np.abs(words @ words.T - scale**2 * centred @ centred.T).max() < 1e-4  # turned only
+    attention = encoder.get_layer("attention_1")
+    kernels = [to_numpy(part.kernel) for part in (attention.key_dense, attention.query_dense)]
+    assert np.array_equal(*kernels)
 
 
 def test_a_small_model_learns_to_fill_the_blank_from_both_sides():

@@ -419,20 +419,25 @@ def fill_word_head(model: keras.Model, weights: dict[str, np.ndarray]) -> None:
     model.get_layer("logits").bias.assign(weights[f"{part}.bias"])
 
 
-def start_easy(model: keras.Model, encoder: keras.Model, token_ids: np.ndarray) -> None:
+def start_easy(
+    model: keras.Model, encoder: keras.Model, token_ids: np.ndarray, word_vectors: np.ndarray
+) -> None:
     """Begin masked language modelling with what need not be learned. Built in notebook 10.
 
     The bias of each token becomes the logarithm of its share of the training text. The
     table of positions becomes waves, in which a shift by one place is the same rotation
-    everywhere, so that what is learned about neighbours at one place holds at all.
+    everywhere, so that what is learned about neighbours at one place holds at all. The keys
+    become the queries, so that attention begins with places and words that are alike. The
+    table of words becomes that of another model, its width reduced by its principal axes.
 
     Args:
         model: from `add_word_head`.
         encoder: the one it was made from.
         token_ids: training text, shape (N, T); of special tokens no share is taken.
+        word_vectors: of the other model, one row a token, shape (V, at least D).
     """
     head, table = model.get_layer("logits"), encoder.get_layer("positions")
-    counts = np.bincount(token_ids.ravel(), minlength=head.bias.shape[0]).astype("float32")
+    counts = np.bincount(token_ids.ravel(), minlength=len(word_vectors)).astype("float32")
     counts[: len(SPECIAL_TOKENS)] = 0
     head.bias.assign(np.log((counts + 0.1) / (counts + 0.1).sum()))
     rows, hidden_dim = table.embeddings.shape
@@ -440,6 +445,13 @@ def start_easy(model: keras.Model, encoder: keras.Model, token_ids: np.ndarray) 
     angles = np.arange(rows)[:, None] * speeds  # (rows, D / 2)
     waves = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
     table.set_weights([waves * (0.5 / hidden_dim) ** 0.5])
+    for place in range(len(encoder.outputs) - 1):
+        attention = encoder.get_layer(f"attention_{place}")
+        attention.key_dense.set_weights(attention.query_dense.get_weights())
+    centred = word_vectors - word_vectors.mean(axis=0)
+    reduced = centred @ np.linalg.svd(centred, full_matrices=False)[2][:hidden_dim].T
+    reduced *= 0.5 / hidden_dim**0.5 / reduced.std()
+    encoder.get_layer("words").set_weights([reduced])
 
 
 def add_classifier(
