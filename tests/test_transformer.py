@@ -238,8 +238,9 @@ def test_serves_where_the_recurrent_translator_does(small, decode):
     alone = seq2seq.translate(decode, SOURCE[2:], batch_size=3)
     assert together.shape == (3, 5)
     np.testing.assert_array_equal(alone[0], together[2])
-    targets = np.pad(TARGET[:, 1:], ((0, 0), (0, 1)))
-    logits = keras.ops.convert_to_tensor(run(small, SOURCE, TARGET))
+    target = np.minimum(TARGET, 4)
+    logits = keras.ops.convert_to_tensor(run(small, SOURCE, target))
+    targets = np.pad(target[:, 1:], ((0, 0), (0, 1)))
     assert np.isfinite(float(seq2seq.compute_masked_loss(targets, logits)))
 
 
@@ -263,10 +264,10 @@ def test_learns_and_is_saved(tmp_path):
     keras.utils.set_random_seed(0)
     sizes = {"num_layers": 1, "hidden_dim": D, "num_heads": H, "intermediate_dim": 12}
     model = transformer.build_transformer(V, V, dropout=0.1, positions="learned", **sizes)
-    jit = keras.backend.backend() == "jax"
-    model.compile(keras.optimizers.Adam(0.03), seq2seq.compute_masked_loss, jit_compile=jit)
+    optimizer = keras.optimizers.Adam(0.05)
+    model.compile(optimizer, seq2seq.compute_masked_loss, run_eagerly=True)
     targets = np.pad(TARGET[:, 1:], ((0, 0), (0, 1)))
-    losses = [model.train_on_batch([SOURCE, TARGET], targets) for _ in range(30)]
+    losses = [model.train_on_batch([SOURCE, TARGET], targets) for _ in range(20)]
     assert losses[-1] < 0.5 * losses[0]
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
