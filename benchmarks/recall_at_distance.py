@@ -34,7 +34,7 @@ LETTERS = 8
 DISTANCES = (4, 8, 16, 32, 64, 128)  # letters after the one to recall
 SEEDS = (0, 1, 2)
 LEARNING_RATES = (3e-3, 1e-2)
-STEPS, BATCH_SIZE, TEST_SIZE = 300, 64, 1000
+STEPS, BATCH_SIZE, TEST_SIZE = 500, 64, 1000
 DONE = ROOT / "build" / "recall-at-distance.json"
 
 
@@ -67,7 +67,7 @@ def build_trainer(kind: str, distance: int):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer, loss, jit_compile=keras.backend.backend() != "torch")
     first = draw_texts(BATCH_SIZE, distance, 0)
-    model.train_on_batch(first, first[:, 0])  # compiled before the clock starts
+    model.fit(first, first[:, 0], batch_size=BATCH_SIZE, verbose=0)  # compiled, not yet timed
     held_out = [draw_texts(TEST_SIZE, distance, 1000 + k) for k in (0, 1)]
 
     def train(seed: int, learning_rate: float) -> dict:
@@ -130,6 +130,7 @@ def main() -> None:
         for kind, points in curves.items()
     }
     farthest = {kind: float(np.mean(points[-1]["accuracy"])) for kind, points in curves.items()}
+    best_chain = max(("SimpleRNN", "LSTM"), key=farthest.get)
     os.environ["COURSE_RESULTS"] = str(LEDGER)
     record_result(
         "recall-at-distance",
@@ -139,8 +140,8 @@ def main() -> None:
         metric=f"accuracy {arguments.distances[-1]} letters back",
         value=farthest["attention"],
         floor=0.9,
-        baseline=farthest["LSTM"],
-        baseline_name="LSTM",
+        baseline=farthest[best_chain],
+        baseline_name=best_chain,
         runs=f"{len(SEEDS)} seeds",
         chance=1 / LETTERS,
         steps=STEPS,

@@ -53,6 +53,7 @@ def test_the_environment_is_checked(monkeypatch, tmp_path):
     rows = {row[0]: row for row in environment.check_environment()}
     assert rows["data movie-snippets"][2] == "python -m utils.data movie-snippets"
     assert "close other programs" in rows["free memory"][2]
+    assert "data smollm2-135m" not in rows  # only `make torch` fetches it
     assert rows["keras"][2] == "pip install keras==9.0.0"
     assert rows["no-such"][1:] == ("not installed", "pip install no-such==1.0")
 

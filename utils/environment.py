@@ -48,7 +48,7 @@ def check_environment() -> list[tuple[str, str, str]]:
     disk = shutil.disk_usage(ROOT).free / 1e9
     rows.append(("free disk", f"{disk:.0f} GB", "" if disk >= DISK_GB else "make room on the disk"))
     for name, entry in load_registry().items():
-        if entry["tier"] == "package":
+        if entry["tier"] == "package" and not entry.get("with_torch"):
             folder = get_cache_folder() / name
             there = all((folder / file["name"]).exists() for file in entry["files"])
             way_out = "" if there else f"python -m utils.data {name}"
