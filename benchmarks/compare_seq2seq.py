@@ -141,16 +141,37 @@ def build(system: str, sizes: tuple[int, int], hidden_dim: int, settings: dict) 
     )
 
 
-def train(system: str, path, train_ids, sizes, settings) -> tuple[keras.Model, dict]:
-    """Train a system, or go on training it, until the budget is used."""
+def prepare(dataset: str) -> tuple[dict, list, tuple]:
+    """Return the splits of a dataset, both vocabularies, and the token ids of the training pairs."""
+    table = getattr(corpora, f"load_{dataset}")()
+    splits = {name: part.reset_index(drop=True) for name, part in table.groupby("split")}
+    least = SETTINGS[dataset]["least"]
+    vocabularies = [
+        build_token_vocabulary(splits["train"][side], least=least) for side in ("english", "french")
+    ]
+    train_ids = (
+        encode_tokens(splits["train"]["english"], vocabularies[0]),
+        encode_tokens(splits["train"]["french"], vocabularies[1], ends=True),
+    )
+    print(f"{len(train_ids[0]):,d} pairs, vocabularies {[*map(len, vocabularies)]}", flush=True)
+    return splits, vocabularies, train_ids
+
+
+def train(path, build_model, train_ids, settings: dict) -> tuple[keras.Model, dict]:
+    """Train what `build_model()` returns, or go on training it, until the budget is used.
+
+    Returns:
+        The model and its progress: CPU-seconds `used`, `steps` and `epochs`.
+    """
     progress = {"used": 0.0, "steps": 0}
     if path.exists() and path.with_suffix(".json").exists():
         progress = json.loads(path.with_suffix(".json").read_text(encoding="utf8"))
         custom = {"compute_masked_loss": compute_masked_loss}
         model = keras.models.load_model(path, custom_objects=custom)
     else:
+        path.parent.mkdir(parents=True, exist_ok=True)
         keras.utils.set_random_seed(42)
-        model = build(system, sizes, find_hidden_dim(system, sizes, settings), settings)
+        model = build_model()
         optimizer = keras.optimizers.Adam(settings["learning_rate"], clipnorm=1.0)
         model.compile(optimizer, compute_masked_loss, jit_compile=False)
     if progress["used"] < settings["cpu_seconds"]:
@@ -161,9 +182,18 @@ def train(system: str, path, train_ids, sizes, settings) -> tuple[keras.Model, d
     return model, progress
 
 
-def build_writer(model: keras.Model, vocabularies):
-    """Return a function from lists of English tokens to French ones, greedily, compiled once."""
-    decode = build_greedy_decoder(model, LENGTH)
+def train_recurrent(system: str, dataset: str, vocabularies, train_ids, settings: dict) -> tuple:
+    """Train a system with an LSTM as `train` does; its file is named by dataset and budget."""
+    sizes = tuple(map(len, vocabularies))
+    hidden_dim = find_hidden_dim(system, sizes, settings)
+    folder = ROOT / "build" / "seq2seq" / f"{dataset}-{settings['cpu_seconds']:.0f}"
+    path = folder / f"{system}.keras"
+    return train(path, lambda: build(system, sizes, hidden_dim, settings), train_ids, settings)
+
+
+def build_writer(decode, vocabularies):
+    """Return a function from lists of English tokens to French ones; `decode` is compiled here."""
+    translate(decode, np.zeros((1, LENGTH), "int32"))
 
     def write(sources: list[list[str]]) -> list[list[str]]:
         source_ids = encode_tokens(sources, vocabularies[0])
@@ -177,6 +207,23 @@ def score(counts: np.ndarray) -> dict:
     """Return corpus BLEU with its interval."""
     low, high = bootstrap_bleu(counts)
     return {"bleu": float(compute_bleu(counts.sum(axis=0))), "interval": [low, high]}
+
+
+def score_gain(counts: np.ndarray, other: np.ndarray) -> tuple[float, list[float]]:
+    """Return by how much BLEU is above another system's on the same sentences, and the interval."""
+    gain = compute_bleu(counts.sum(axis=0)) - compute_bleu(other.sum(axis=0))
+    return float(gain), list(bootstrap_bleu(counts, other))
+
+
+def score_by_length(counts: np.ndarray, sources: list[list[str]], split: str, dataset: str) -> list:
+    """Return the score of each band of `LENGTHS` with at least 30 sentences."""
+    lengths, rows = np.array([len(source) for source in sources]), []
+    for low, high in LENGTHS[dataset]:
+        chosen = counts[(lengths >= low) & (lengths <= high)]
+        if split in ("test", "test-long") and len(chosen) >= 30:
+            row = {"from": low, "to": high, "sentences": len(chosen), "split": split}
+            rows.append(row | score(chosen))
+    return rows
 
 
 def measure_aer(model: keras.Model, table, vocabularies) -> float:
@@ -198,26 +245,12 @@ def main() -> None:
     dataset, settings = arguments.dataset, dict(SETTINGS[arguments.dataset])
     settings["cpu_seconds"] = arguments.cpu_seconds or settings["cpu_seconds"]
 
-    table = getattr(corpora, f"load_{dataset}")()
-    splits = {name: part.reset_index(drop=True) for name, part in table.groupby("split")}
-    vocabularies = [
-        build_token_vocabulary(splits["train"][side], least=settings["least"])
-        for side in ("english", "french")
-    ]
-    sizes = tuple(map(len, vocabularies))
-    train_ids = (
-        encode_tokens(splits["train"]["english"], vocabularies[0]),
-        encode_tokens(splits["train"]["french"], vocabularies[1], ends=True),
-    )
-    print(f"{len(train_ids[0]):,d} pairs, vocabularies {sizes}", flush=True)
-
-    folder = ROOT / "build" / "seq2seq" / f"{dataset}-{settings['cpu_seconds']:.0f}"
-    folder.mkdir(parents=True, exist_ok=True)
+    splits, vocabularies, train_ids = prepare(dataset)
     models, writers, systems = {}, {}, {}
     sources, references = group_references(splits["validation"])
     for name in settings["systems"]:
-        models[name], progress = train(name, folder / f"{name}.keras", train_ids, sizes, settings)
-        writers[name] = build_writer(models[name], vocabularies)
+        models[name], progress = train_recurrent(name, dataset, vocabularies, train_ids, settings)
+        writers[name] = build_writer(build_greedy_decoder(models[name], LENGTH), vocabularies)
         systems[name] = progress | {
             "parameters": models[name].count_params(),
             "hidden_dim": models[name].get_layer("decoder").units,
@@ -230,23 +263,17 @@ def main() -> None:
     counts: dict[tuple, np.ndarray] = {}
     for split in (name for name in splits if name.startswith("test")):
         sources, references = group_references(splits[split])
-        lengths = np.array([len(source) for source in sources])
         for name, model in models.items():
             found = count_bleu(writers[name](sources), references)
             counts[split, name] = found
             systems[name][split] = score(found)
-            if "alignment" in table and name != "plain":
+            if "alignment" in splits[split] and name != "plain":
                 systems[name][split]["aer"] = measure_aer(model, splits[split], vocabularies)
             if name != "plain":
-                plain = counts[split, "plain"]
-                difference = compute_bleu(found.sum(axis=0)) - compute_bleu(plain.sum(axis=0))
-                systems[name][split]["gain"] = float(difference)
-                systems[name][split]["gain_interval"] = list(bootstrap_bleu(found, plain))
-            for low, high in LENGTHS[dataset]:
-                chosen = found[(lengths >= low) & (lengths <= high)]
-                if split in ("test", "test-long") and len(chosen) >= 30:
-                    row = {"from": low, "to": high, "sentences": len(chosen), "split": split}
-                    systems[name].setdefault("by_length", []).append(row | score(chosen))
+                gain, interval = score_gain(found, counts[split, "plain"])
+                systems[name][split] |= {"gain": gain, "gain_interval": interval}
+            rows = score_by_length(found, sources, split, dataset)
+            systems[name].setdefault("by_length", []).extend(rows)
             print(split, name, systems[name][split], flush=True)
 
     os.environ["COURSE_RESULTS"] = str(LEDGER)
@@ -266,7 +293,7 @@ def main() -> None:
         training_cpu_seconds=settings["cpu_seconds"],
         best=best,
         systems=systems,
-        vocabulary_sizes=sizes,
+        vocabulary_sizes=[*map(len, vocabularies)],
     )
 
 
