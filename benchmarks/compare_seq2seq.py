@@ -142,7 +142,7 @@ def build(system: str, sizes: tuple[int, int], hidden_dim: int, settings: dict) 
 
 
 def prepare(dataset: str) -> tuple[dict, list, tuple]:
-    """Return the splits of a dataset, both vocabularies, and the token ids of the training pairs."""
+    """Return the splits of a dataset, both vocabularies, and the training token ids."""
     table = getattr(corpora, f"load_{dataset}")()
     splits = {name: part.reset_index(drop=True) for name, part in table.groupby("split")}
     least = SETTINGS[dataset]["least"]
