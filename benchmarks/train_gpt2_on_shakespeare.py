@@ -31,6 +31,7 @@ parser.add_argument("--num-layers", type=int, default=4)
 parser.add_argument("--num-heads", type=int, default=4)
 parser.add_argument("--dropout", type=float, default=0.15)
 parser.add_argument("--batch-size", type=int, default=8, help="windows of a step")
+parser.add_argument("--optimizer", default="muon", choices=("muon", "adamw"))
 parser.add_argument("--learning-rate", type=float, default=2e-3, help="the highest")
 parser.add_argument("--evaluations", type=int, default=20, help="points of the curve")
 parser.add_argument("--policy", default="mixed_bfloat16", help="float32 suits older processors")
@@ -110,9 +111,12 @@ class Run:
         keras.config.set_dtype_policy(SETTINGS.policy)  # weights are float32 in both
         self.model = gpt2.GPT2(config, name="gpt2")
         keras.config.set_dtype_policy("float32")
-        self.optimizer = keras.optimizers.AdamW(
-            SETTINGS.learning_rate, beta_2=0.99, weight_decay=0.1, global_clipnorm=1.0
-        )
+        common = {"learning_rate": SETTINGS.learning_rate, "global_clipnorm": 1.0}
+        if SETTINGS.optimizer == "muon":  # matrices; vectors and embeddings go on with AdamW
+            decay = {"weight_decay": 0.1, "adam_weight_decay": 0.1}
+            self.optimizer = keras.optimizers.Muon(adam_beta_2=0.99, **decay, **common)
+        else:
+            self.optimizer = keras.optimizers.AdamW(beta_2=0.99, weight_decay=0.1, **common)
         self.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "embedding"])
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         self.model.compile(self.optimizer, loss, jit_compile=False)

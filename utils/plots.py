@@ -273,12 +273,13 @@ def plot_gains(
         references: setting to a second value to compare with, drawn as a dashed line.
     """
     names = list(dict.fromkeys(name for points in panels.values() for name in points))
-    figure, axes = plt.subplots(
+    figure, (axes,) = plt.subplots(
         1,
         len(panels),
         figsize=(2.3 * len(panels) + 1.5, 0.32 * len(names) + 1.5),
         sharex=True,
         sharey=True,
+        squeeze=False,
         layout="constrained",
     )
     for panel, (setting, points) in zip(axes, panels.items(), strict=True):
