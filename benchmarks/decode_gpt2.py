@@ -1,16 +1,19 @@
-"""GPT-2's speed in the course's decoding loop, beside `transformers` and the memory's own speed.
+"""GPT-2's speed in the course's loop, beside `transformers`, KerasHub and the memory's own speed.
 
-Both read the same checkpoint of random weights and write greedy text, which must be the same. Each
-runs in a process of its own; their runs alternate, and the ratio is that of medians. Steady speed
-is that of the tokens after the first: (time of N + 1 new tokens - time of 1) for N. Each token
-reads every weight once, so reading memory bounds the speed; how fast that goes is measured in
-the same run, as the best of several kernels.
+All read the same checkpoint of random weights and write greedy text, which must be the same. Each
+runs in a process of its own; their runs alternate, and the ratios are those of medians. KerasHub's
+`GPT2CausalLM` is compiled as it comes, by XLA; where KerasHub is not installed, it is left out.
+Steady speed is that of the tokens after the first: (time of N + 1 new tokens - time of 1) for N.
+Each token reads every weight once, so reading memory bounds the speed; how fast that goes is
+measured in the same run, as the best of several kernels.
 
-Run on a quiet machine: `python -m benchmarks.decode_gpt2` (about 15 minutes; needs `make torch`).
-It writes data/results/decode-gpt2.json. `--size tiny --no-record` tries it out.
+Run on a quiet machine: `python -m benchmarks.decode_gpt2` (about 25 minutes; needs `make torch`
+and, for KerasHub, `pip install --no-deps keras-hub==0.26.0 sentencepiece`). It writes
+data/results/decode-gpt2.json. `--size tiny --no-record` tries it out.
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import statistics
@@ -27,8 +30,9 @@ parser.add_argument("--rounds", type=int, default=7)
 parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
 parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 8])
 parser.add_argument("--no-record", action="store_true", help="print only")
-parser.add_argument("--worker", choices=["course", "transformers", "memory"])
+parser.add_argument("--worker", choices=["course", "transformers", "kerashub", "memory"])
 SETTINGS = parser.parse_args()
+WRITERS = ["course", "transformers"] + ["kerashub"] * bool(importlib.util.find_spec("keras_hub"))
 FOLDER = Path("build") / f"gpt2-random-{SETTINGS.size}"
 
 
@@ -92,6 +96,31 @@ def serve_transformers() -> None:
     serve(generate, {"import": imported - begin, "load": loaded - imported})
 
 
+def serve_kerashub() -> None:
+    """Generate with KerasHub's `GPT2CausalLM`."""
+    begin = time.perf_counter()
+    from utils.runtime import start
+
+    start()
+    import numpy as np
+    from keras_hub.models import GPT2Backbone, GPT2CausalLM
+
+    imported = time.perf_counter()
+    backbone = GPT2Backbone.from_preset(str(FOLDER.resolve()))
+    model = GPT2CausalLM(backbone=backbone, preprocessor=None)
+    loaded = time.perf_counter()
+    model.compile(sampler="greedy")
+
+    def generate(prompts, count):
+        room = ((0, 0), (0, count))
+        inputs = {"token_ids": np.pad(prompts, room), "padding_mask": np.ones_like(prompts)}
+        inputs["padding_mask"] = np.pad(inputs["padding_mask"], room)
+        found = model.generate(inputs, stop_token_ids=None)
+        return found["token_ids"][:, len(prompts[0]) :].tolist()
+
+    serve(generate, {"import": imported - begin, "load": loaded - imported})
+
+
 def serve_memory() -> None:
     """Read half a gigabyte with several kernels; the tokens are the bytes read a second."""
     from concurrent.futures import ThreadPoolExecutor
@@ -126,7 +155,7 @@ class Worker:
     """A process that generates on request, with its threads held to a number.
 
     Args:
-        kind: "course", "transformers" or "memory".
+        kind: one of `WRITERS`, or "memory".
         threads: threads of its computations.
     """
 
@@ -160,54 +189,55 @@ class Worker:
         self.process.wait()
 
 
-def compare(threads: int, batch_size: int, num_bytes: int, vocabulary_size: int) -> dict:
-    """Run all three in turn; return medians."""
+def compare(threads: int, batch_size: int, num_bytes: int, vocabulary_size: int) -> list[dict]:
+    """Run all in turn; return a row for each that writes, with its medians."""
     import numpy as np
 
     shape = (batch_size, SETTINGS.prompt_tokens)
     prompts = np.random.default_rng(0).integers(0, vocabulary_size, shape).tolist()
-    N = SETTINGS.new_tokens
-    row, first, steady = {"threads": threads, "batch": batch_size}, {}, {}
-    workers = {kind: Worker(kind, threads) for kind in ("course", "transformers", "memory")}
+    N, rows, first, steady = SETTINGS.new_tokens, {}, {}, {}
+    workers = {kind: Worker(kind, threads) for kind in WRITERS}
     texts = {}
     for kind, worker in workers.items():
         cold = worker.ask(prompts, N + 1)  # with everything that is compiled
         worker.ask(prompts, 1)
         texts[kind] = cold["tokens"]
-        first[kind], steady[kind] = [], []
         warm = worker.ask(prompts, N + 1)["seconds"]
-        row[f"{kind} compile, s"] = max(0.0, cold["seconds"] - warm)
-        row |= {f"{kind} {key}, s": worker.facts[key] for key in ("import", "load")}
-    if texts["course"] != texts["transformers"]:
-        raise RuntimeError("the two did not write the same text")
-    bandwidth = []
+        first[kind], steady[kind] = [], []
+        rows[kind] = {"threads": threads, "batch": batch_size, "writer": kind}
+        rows[kind] |= {f"{key}, s": worker.facts[key] for key in ("import", "load")}
+        rows[kind]["compile, s"] = max(0.0, cold["seconds"] - warm)
+    if any(text != texts["course"] for text in texts.values()):
+        raise RuntimeError("they did not write the same text")
+    memory, bandwidth = Worker("memory", threads), []
     for _ in range(SETTINGS.rounds):
         for kind, worker in workers.items():
-            if kind == "memory":
-                bandwidth.append(worker.ask([], 0)["tokens"])
-                continue
             one = worker.ask(prompts, 1)["seconds"]
             many = worker.ask(prompts, N + 1)
             first[kind].append(one)
             steady[kind].append(batch_size * N / (many["seconds"] - one))
-            row[f"{kind} peak, GB"] = many["peak"]
-    for worker in workers.values():
+            rows[kind]["peak, GB"] = many["peak"]
+        bandwidth.append(memory.ask([], 0)["tokens"] / 1e9)
+    for worker in (*workers.values(), memory):
         worker.stop()
-    for kind in ("course", "transformers"):
-        row[f"{kind}, tokens/s"] = statistics.median(steady[kind])
-        row[f"{kind} first token, s"] = statistics.median(first[kind])
-    row["ratio"] = row["course, tokens/s"] / row["transformers, tokens/s"]
-    row["bandwidth, GB/s"] = max(bandwidth) / 1e9
-    row["share of bandwidth"] = (
-        row["course, tokens/s"] / batch_size * num_bytes / row["bandwidth, GB/s"] / 1e9
-    )
-    return row
+    for kind, row in rows.items():
+        row["first token, s"] = statistics.median(first[kind])
+        row["tokens/s"] = statistics.median(steady[kind])
+        row["course / this"] = statistics.median(steady["course"]) / row["tokens/s"]
+        row["bandwidth, GB/s"] = max(bandwidth)
+        read = row["tokens/s"] / batch_size * num_bytes / 1e9
+        row["share of bandwidth"] = read / row["bandwidth, GB/s"]
+    return [
+        {k: round(v, 3) if isinstance(v, float) else v for k, v in r.items()} for r in rows.values()
+    ]
 
 
 def main() -> None:
     from utils.runtime import start
 
     start(seed=0)
+    if "kerashub" not in WRITERS:
+        print("KerasHub is not installed: left out")
     from utils import gpt2
     from utils.results import LEDGER, record_result
 
@@ -220,9 +250,9 @@ def main() -> None:
     table = []
     for threads in SETTINGS.threads:
         for batch_size in SETTINGS.batch_sizes:
-            row = compare(threads, batch_size, num_bytes, config.vocabulary_size)
-            table.append({key: round(value, 3) for key, value in row.items()})
-            print(json.dumps(table[-1], indent=1), flush=True)
+            rows = compare(threads, batch_size, num_bytes, config.vocabulary_size)
+            table += rows
+            print("\n".join(map(json.dumps, rows)), flush=True)
     if not SETTINGS.no_record:
         os.environ["COURSE_RESULTS"] = str(LEDGER)
         record_result(
@@ -231,7 +261,7 @@ def main() -> None:
             model=f"GPT-2 {SETTINGS.size}, random weights, float32",
             dataset="none: random weights",
             metric=f"tokens a second over {table[0]['threads']} thread(s), transformers = 1",
-            value=table[0]["ratio"],
+            value=next(r["course / this"] for r in table if r["writer"] == "transformers"),
             floor=1.3,
             baseline=1.0,
             baseline_name="transformers' generate",
@@ -246,8 +276,6 @@ if __name__ == "__main__":
         count = int(os.environ["TF_NUM_INTRAOP_THREADS"])
         if hasattr(os, "sched_setaffinity"):  # as many cores as threads, whoever starts more
             os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
-        {"course": serve_course, "transformers": serve_transformers, "memory": serve_memory}[
-            SETTINGS.worker
-        ]()
+        globals()[f"serve_{SETTINGS.worker}"]()
     else:
         main()

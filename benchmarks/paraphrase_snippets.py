@@ -14,15 +14,13 @@ rows, size and hash into data/registry.toml.
 """
 
 import os
-import shutil
 import sys
-import tempfile
-from pathlib import Path
 
 import pandas as pd
 
 from utils import corpora
-from utils.data import ROOT, fetch
+from utils.data import ROOT
+from utils.smollm2 import load_smollm2
 
 TARGET = ROOT / "data" / "paraphrases" / "smollm2.tsv"
 COUNT = 500
@@ -31,20 +29,6 @@ MAX_NEW_TOKENS = 64
 SYSTEM = "You rewrite sentences from film reviews in other words and keep their meaning."
 PROMPT = "Paraphrase: {}"
 TEMPERATURE, TOP_P, SEED = 0.3, 0.9, 42
-
-
-def load_model():
-    """Return tokeniser and model; transformers reads a GGUF file from a folder under its name."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    (name, path), *_ = fetch("smollm2-135m").items()
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copyfile(path, Path(folder, name))
-        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name, padding_side="left")
-        model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32)
-    return tokenizer, model.eval()
 
 
 def paraphrase(tokenizer, model, texts: list[str], seed: int) -> list[tuple[str, str]]:
@@ -87,7 +71,8 @@ def write() -> None:
     found = pd.DataFrame(columns=["source", "end", "paraphrase"])
     if TARGET.exists():
         found = read()[[*found.columns]]
-    tokenizer, model = load_model()
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    tokenizer, model = load_smollm2()
     for start in range(len(found), len(rows), BATCH_SIZE):
         batch = rows.iloc[start : start + BATCH_SIZE]
         answers = paraphrase(tokenizer, model, batch["text"].tolist(), SEED + start)
