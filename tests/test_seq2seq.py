@@ -280,3 +280,19 @@ def test_alignment_reads_the_row_that_predicts_the_token():
     weights[0, 1, 2] = 1.0  # on padding: never chosen
     source, target = np.array([[4, 5, 0]]), np.array([[4, 5, 3, 0]])
     assert seq2seq.read_alignments(weights, source, target) == [[(1, 0), (0, 1)]]
+
+
+def test_the_first_two_batches_differ_in_both_widths():
+    """Keras concludes from two batches which dimensions vary."""
+    random = np.random.default_rng(0)
+    lengths = random.integers(1, 9, size=(60, 2))
+    source, target = (
+        np.where(np.arange(10) < lengths[:, [side]] + side, 5, 0).astype("int32") for side in (0, 1)
+    )
+    for seed in range(30):
+        batches = pairs.PairBatches(source, target, batch_size=4, seed=seed)
+        first, second = ([side.shape[1] for side in batches[k][0]] for k in (0, 1))
+        assert first[0] != second[0] and first[1] != second[1]
+        assert sum(len(batches[k][1]) for k in range(len(batches))) == 60
+    one = pairs.PairBatches(source[:3], target[:3], batch_size=4)
+    assert len(one) == 1 and len(one[0][1]) == 3

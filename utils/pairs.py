@@ -150,6 +150,10 @@ class PairBatches(keras.utils.PyDataset):
         order = np.lexsort([chance, lengths[0], lengths[1]])  # by target, then source length
         batches = np.split(order, range(self.batch_size, len(order), self.batch_size))
         self.batches = [batches[i] for i in self.random.permutation(len(batches))]
+        widths = np.array([[side[batch].max() for side in lengths] for batch in self.batches])
+        other = np.flatnonzero((widths != widths[0]).all(axis=1))
+        if len(other):  # Keras looks at two batches to see that widths vary
+            self.batches[1], self.batches[other[0]] = self.batches[other[0]], self.batches[1]
 
     def __len__(self):
         return len(self.batches)
