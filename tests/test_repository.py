@@ -176,7 +176,7 @@ def test_no_way_leads_out(attempt):
     start = time.monotonic()
     with pytest.raises(OSError, match="the tests run without a network"):
         attempt()
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 20  # a real attempt waits for 30
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
