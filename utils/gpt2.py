@@ -465,13 +465,16 @@ def read_weights(model: GPT2, folder: Path) -> None:
     for path in list_weight_files(folder):
         try:
             with safe_open(path, framework="numpy") as tensors:
-                for key in tensors.keys():  # noqa: SIM118 (it is no dict)
-                    name = key.removeprefix("transformer.")
-                    if name.endswith((".attn.bias", ".attn.masked_bias", "lm_head.weight")):
-                        continue  # the mask of old checkpoints; the output, which is tied
-                    if name not in missing:
-                        raise CheckpointError(f"{path} holds {key!r}, which GPT-2 does not have")
-                    variable, found = missing.pop(name), tuple(tensors.get_slice(key).get_shape())
+                keys = list(tensors.keys())
+            for key in keys:
+                name = key.removeprefix("transformer.")
+                if name.endswith((".attn.bias", ".attn.masked_bias", "lm_head.weight")):
+                    continue  # the mask of old checkpoints; the output, which is tied
+                if name not in missing:
+                    raise CheckpointError(f"{path} holds {key!r}, which GPT-2 does not have")
+                variable = missing.pop(name)
+                with safe_open(path, framework="numpy") as tensors:  # anew: what was read may go
+                    found = tuple(tensors.get_slice(key).get_shape())
                     if found != tuple(variable.shape):
                         raise CheckpointError(
                             f"{key!r} in {path} has shape {found}; by config.json it is "

@@ -34,7 +34,7 @@ WORDS = re.compile(r" ?[A-Za-z]+|'[a-z]+|[^A-Za-z]")  # the pieces, joined, are 
 
 
 def build_word_tokens(text: str, vocabulary_size: int) -> list[str]:
-    """List every character of a text, then its most frequent words. From notebook 02, section 6.
+    """List every character of a text, then its most frequent words. From notebook 02, section 5.
 
     Example:
         >>> build_word_tokens("to be to be", 6)
@@ -49,7 +49,7 @@ def build_word_tokens(text: str, vocabulary_size: int) -> list[str]:
 def encode_words(text: str, tokens: list[str]) -> np.ndarray:
     """Turn a text into ids of words; an unknown word is spelled, character by character.
 
-    Built in notebook 02, section 6. The tokens, joined, are the text again, so that the
+    Built in notebook 02, section 5. The tokens, joined, are the text again, so that the
     probability of the tokens is one of the whole text.
 
     Example:
@@ -305,7 +305,7 @@ def compute_gradient(function, array: np.ndarray) -> np.ndarray:
 def measure_reach(model: keras.Model, token_ids: np.ndarray) -> np.ndarray:
     """Measure how much the last loss depends on the state k steps before it.
 
-    Built in notebook 02, section 5. A zero is added to the output h of every step; the
+    Built in notebook 02, section 4. A zero is added to the output h of every step; the
     gradient of the last loss with respect to that zero is its gradient with respect to h.
 
     Args:
