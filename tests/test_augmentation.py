@@ -331,6 +331,9 @@ def test_back_translation_goes_there_and_back():
         ("a notable knot", False),
         ("", False),
         ("🙂", False),
+        ("qwxz brfl", False),
+        ("clich\u00e9s aren't fun", True),
+        ("cliche\u0301s aren't fun", True),
         ("no " * 1000, True),
     ],
 )

@@ -36,14 +36,17 @@ def test_temperature_raises_to_a_power():
 def test_top_k_keeps_the_k_most_likely(k):
     found = get_probabilities(top_k=k)
     assert (np.count_nonzero(found, axis=-1) == min(k, 4)).all()
-    assert found[0, 0] > 0 and found[1, 3] > 0
-    assert np.allclose(found.sum(axis=-1), 1)
+    shares = np.array([0.5, 0.3, 0.15, 0.05][:k])
+    assert np.allclose(found[0, : len(shares)], shares / shares.sum(), atol=1e-6)
+    assert np.allclose(found[1], found[0][::-1], atol=1e-6)
 
 
 @pytest.mark.parametrize(("top_p", "kept"), [(0.4, 1), (0.6, 2), (0.79, 2), (0.9, 3), (0.99, 4)])
 def test_top_p_keeps_the_fewest_that_reach_p(top_p, kept):
     found = get_probabilities(top_p=top_p)
     assert (np.count_nonzero(found, axis=-1) == kept).all()
+    shares = np.array([0.5, 0.3, 0.15, 0.05][:kept])
+    assert np.allclose(found[0, :kept], shares / shares.sum(), atol=1e-6)
     assert np.exp(LOGITS[0, :kept]).sum() >= top_p
     assert np.exp(LOGITS[0, : kept - 1]).sum() < top_p
 
@@ -233,6 +236,41 @@ def test_wide_beams_find_the_most_likely_texts(model, stop):
     for (text, total), (wanted, log_probability) in zip(found[:20], expected[:20], strict=True):
         assert total == pytest.approx(log_probability, abs=1e-4)
         assert tuple(text.tolist()) == wanted
+
+
+def search_by_hand(model, prompt, num_tokens, num_beams, stop, penalty):
+    """Search with lists: no cache, no arrays of beams."""
+    beams = [([], 0.0, False)]
+    for _ in range(num_tokens):
+        longer = [beam for beam in beams if beam[2]]  # what is done stays as it is
+        for text, score, done in beams:
+            if not done:
+                steps = get_log_probabilities(model, [*prompt, *text])
+                longer += [([*text, v], score + steps[v], v == stop) for v in range(len(steps))]
+        longer.sort(key=lambda beam: -beam[1] / len(beam[0]) ** penalty)
+        beams = longer[:num_beams]
+    return [(text[:-1] if done else text, score) for text, score, done in beams]
+
+
+@pytest.mark.parametrize(
+    ("num_beams", "stop", "penalty"), [(2, None, 0.0), (3, 2, 0.0), (3, 2, 1.0), (4, 0, 2.0)]
+)
+def test_narrow_beams_are_those_found_by_hand(model, num_beams, stop, penalty):
+    stop_tokens = () if stop is None else (stop,)
+    settings = {"num_beams": num_beams, "stop_tokens": stop_tokens, "length_penalty": penalty}
+    found = BeamSearch(model, **settings)([1, 3], 5)
+    by_hand = search_by_hand(model, [1, 3], 5, num_beams, stop, penalty)
+    assert [text.tolist() for text, _ in found] == [text for text, _ in by_hand]
+    assert np.allclose([s for _, s in found], [s for _, s in by_hand], atol=1e-4)
+
+
+def test_beams_that_cannot_be_are_refused(model):
+    with pytest.raises(ValueError, match="num_beams must be at least 1, not 0"):
+        BeamSearch(model, num_beams=0)
+    with pytest.raises(ValueError, match="at least one token"):
+        BeamSearch(model, num_beams=2)([], 3)
+    with pytest.raises(ValueError, match="context of 20 tokens"):
+        BeamSearch(model, num_beams=2)([1] * 18, 3)
 
 
 def test_one_beam_is_greedy_and_a_penalty_prefers_longer_texts(model):

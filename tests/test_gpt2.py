@@ -1,16 +1,22 @@
 """GPT-2: the laws it obeys, its checkpoints, and `transformers` as the outside judge."""
 
 import dataclasses
+import io
 import json
 import shutil
 
 import numpy as np
 import pytest
 import safetensors.numpy
+from huggingface_hub.errors import LocalEntryNotFoundError
 from keras import ops
 
 from utils import gpt2
+from utils.data import ROOT
 from utils.decoding import Generator, make_cache
+from utils.results import load_results
+
+OURS = ROOT / "data" / "models" / "gpt2-shakespeare"
 
 SIZES = [(41, 24, 12, 2, 3), (7, 19, 5, 1, 5), (64, 33, 26, 3, 2)]
 SMALL = [gpt2.GPT2Config(*sizes) for sizes in SIZES]
@@ -208,6 +214,31 @@ def test_configuration_that_is_none_is_refused(copied):
             gpt2.load_gpt2(copied)
 
 
+def test_bfloat16_file_is_refused_by_its_name(copied):
+    path = copied / "model.safetensors"
+    size = int.from_bytes(path.read_bytes()[:8], "little")
+    header, numbers = json.loads(path.read_bytes()[8 : 8 + size]), b""
+    for entry in header.values():
+        if "shape" in entry:
+            first = len(numbers)
+            numbers += bytes(2 * int(np.prod(entry["shape"])))
+            entry |= {"dtype": "BF16", "data_offsets": [first, len(numbers)]}
+    head = json.dumps(header).encode()
+    path.write_bytes(len(head).to_bytes(8, "little") + head + numbers)
+    with pytest.raises(gpt2.CheckpointError, match="stored as bfloat16"):
+        gpt2.load_gpt2(copied)
+
+
+def test_our_checkpoint_is_small_and_known(tmp_path):
+    files = list(OURS.iterdir())
+    assert sum(path.stat().st_size for path in files) <= 20_000_000
+    arrays = safetensors.numpy.load_file(OURS / "model.safetensors")
+    assert {str(array.dtype) for array in arrays.values()} == {"float16"}
+    result = load_results()["shakespeare-gpt2"]
+    assert result["parameters"] == sum(array.size for array in arrays.values())
+    assert result["tinyshakespeare"] <= 2.12  # nanoGPT's 1.47 nats
+
+
 def test_shard_outside_the_folder_is_refused(copied):
     (copied / "model.safetensors").rename(copied.parent / "model.safetensors")
     index = {"weight_map": {"wte.weight": "../model.safetensors"}}
@@ -244,6 +275,20 @@ def test_checkpoint_in_the_hub_cache_needs_no_network(checkpoint, monkeypatch, t
     assert gpt2.load_gpt2("ann/small").config == SMALL[0]
 
 
+def test_half_a_checkpoint_in_the_hub_cache_counts_as_none(checkpoint, monkeypatch, tmp_path):
+    folder = tmp_path / "models--ann--small" / "snapshots" / "abc"
+    shutil.copytree(checkpoint, folder)
+    (folder / "model.safetensors").rename(folder / "a.safetensors")
+    index = {"weight_map": {"wte.weight": "a.safetensors", "wpe.weight": "b.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    (folder.parents[1] / "refs").mkdir()
+    (folder.parents[1] / "refs" / "main").write_text("abc")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("COURSE_NO_DOWNLOAD", "1")
+    with pytest.raises(gpt2.CheckpointError, match="neither a folder nor in the hub's cache"):
+        gpt2.load_gpt2("ann/small")
+
+
 @pytest.mark.parametrize("source", ["openai-community/no-such-gpt2", "/no/such/folder", "a b"])
 def test_missing_checkpoint_is_one_clear_error(monkeypatch, source):
     monkeypatch.setenv("COURSE_NO_DOWNLOAD", "1")
@@ -256,6 +301,23 @@ def test_hub_that_does_not_answer_is_one_clear_error(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     with pytest.raises(gpt2.CheckpointError, match="the hub did not give it"):
         gpt2.load_gpt2("openai-community/no-such-gpt2", timeout=1)  # the tests block the network
+
+
+def test_download_that_breaks_off_is_one_clear_error(monkeypatch):
+    class StallError(Exception):
+        """As in the hub's client: no kind of OSError."""
+
+    def download(local_files_only=False, **settings):
+        if local_files_only:
+            raise LocalEntryNotFoundError("nothing there")
+        raise StallError("the server stalled")
+
+    monkeypatch.setenv("COURSE_NO_DOWNLOAD", "0")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: io.BytesIO())
+    with pytest.raises(gpt2.CheckpointError, match="the server stalled"):
+        gpt2.load_gpt2("ann/small")
 
 
 # Beside transformers
@@ -348,7 +410,19 @@ def tokenizer():
 
 @pytest.mark.parametrize("text", TRICKY)
 def test_any_text_round_trips(tokenizer, text):
-    assert tokenizer.decode(tokenizer.encode(text)) == text
+    for each in (tokenizer, gpt2.load_gpt2_tokenizer(OURS)):
+        assert each.decode(each.encode(text)) == text
+
+
+def test_folder_without_vocabulary_has_that_of_gpt2_or_is_refused(tokenizer, copied):
+    with pytest.raises(gpt2.CheckpointError, match="no whole vocab.json"):
+        gpt2.load_gpt2_tokenizer(copied)
+    change_config(copied, vocab_size=50257)
+    assert gpt2.load_gpt2_tokenizer(copied).get_vocab() == tokenizer.get_vocab()
+    for text in ("", "{", '{"a": 0'):
+        (copied / "vocab.json").write_text(text)
+        with pytest.raises(gpt2.CheckpointError, match="no whole vocab.json"):
+            gpt2.load_gpt2_tokenizer(copied)
 
 
 def test_vocabulary_is_that_of_gpt2(tokenizer):

@@ -82,6 +82,16 @@ def test_what_is_too_long_is_cut():
     assert np.array_equal(embed_sentences([long]), embed_sentences([long + "and another end"]))
 
 
+def test_odd_texts_have_vectors_of_length_1():
+    texts = ["", "qwxz brfl", "🙂🙂", "caf\u00e9", "cafe\u0301", "dull " * 1000]
+    found = embed_sentences(texts)
+    assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    cosines = found @ found.T
+    assert cosines[3, 4] > 1 - 1e-5  # accents in two ways
+    others = [cosines[i, j] for i in range(6) for j in range(i) if (i, j) != (4, 3)]
+    assert max(others) < 0.99
+
+
 def test_no_text_and_a_lone_string():
     assert embed_sentences([]).shape == (0, 384) and embed_tokens([]) == []
     for embed in (embed_sentences, embed_tokens):

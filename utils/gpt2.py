@@ -345,12 +345,13 @@ def find_checkpoint(source: str | Path, *, timeout: float = 5) -> Path:
     settings = {"repo_id": str(source), "allow_patterns": CHECKPOINT_FILES, "etag_timeout": timeout}
     try:
         folder = Path(snapshot_download(**settings, local_files_only=True))
-        if (folder / "config.json").exists() and any(folder.glob("*.safetensors")):
+        list_weight_files(folder)
+        if (folder / "config.json").exists():
             return folder
     except HFValidationError:
         raise CheckpointError(f"{source} is neither a folder nor a name on the hub") from None
-    except LocalEntryNotFoundError:
-        pass
+    except (LocalEntryNotFoundError, CheckpointError):
+        pass  # nothing there, or not all of it
     if os.environ.get("COURSE_NO_DOWNLOAD", "0") not in ("", "0") or constants.HF_HUB_OFFLINE:
         raise CheckpointError(
             f"{source} is neither a folder nor in the hub's cache on this machine, and the network "
@@ -359,8 +360,9 @@ def find_checkpoint(source: str | Path, *, timeout: float = 5) -> Path:
     try:
         address = f"{constants.ENDPOINT}/{source}/resolve/main/config.json"
         urllib.request.urlopen(address, timeout=timeout).close()
+        print(f"Fetching {source} from the hub; the smallest GPT-2 is 0.5 GB", flush=True)
         return Path(snapshot_download(**settings, max_workers=2))
-    except (OSError, RuntimeError) as error:
+    except Exception as error:  # the hub's client has errors of its own, which change
         raise CheckpointError(
             f"{source} is neither a folder nor in the hub's cache on this machine, and the hub did "
             f"not give it ({error}). Check the name and the network, or give a folder with "
@@ -474,7 +476,13 @@ def read_weights(model: GPT2, folder: Path) -> None:
                     raise CheckpointError(f"{path} holds {key!r}, which GPT-2 does not have")
                 variable = missing.pop(name)
                 with safe_open(path, framework="numpy") as tensors:  # anew: what was read may go
-                    found = tuple(tensors.get_slice(key).get_shape())
+                    stored = tensors.get_slice(key)
+                    if stored.get_dtype() == "BF16":  # which NumPy does not know
+                        raise CheckpointError(
+                            f"{key!r} in {path} is stored as bfloat16; save the checkpoint as "
+                            "float32 or float16"
+                        )
+                    found = tuple(stored.get_shape())
                     if found != tuple(variable.shape):
                         raise CheckpointError(
                             f"{key!r} in {path} has shape {found}; by config.json it is "
@@ -530,10 +538,14 @@ def load_gpt2_tokenizer(source: str | Path | None = None):
     """Return the byte-level BPE of a checkpoint's folder, or GPT-2's own, from a package.
 
     Args:
-        source: a folder with vocab.json and merges.txt; GPT-2's own vocabulary if None.
+        source: a folder with vocab.json and merges.txt; GPT-2's own vocabulary if None, or if
+            the folder has none but a model of as many tokens.
 
     Returns:
         A `transformers.GPT2TokenizerFast`; padding goes left, as generation needs it.
+
+    Raises:
+        CheckpointError: a file is missing or damaged.
 
     Example:
         >>> load_gpt2_tokenizer().tokenize("Hello world")
@@ -543,10 +555,17 @@ def load_gpt2_tokenizer(source: str | Path | None = None):
 
     from utils.data import fetch
 
+    if source is not None and not (Path(source) / "vocab.json").exists():
+        own = (Path(source) / "config.json").exists() and read_config(Path(source))
+        source = None if own and own.vocabulary_size == SIZES["gpt2"].vocabulary_size else source
     files = fetch("gpt2-vocabulary") if source is None else {}
     paths = [files.get(name, Path(source or "") / name) for name in ("vocab.json", "merges.txt")]
-    vocabulary = json.loads(paths[0].read_text(encoding="utf8"))
-    lines = paths[1].read_text(encoding="utf8").split("\n")
+    try:
+        vocabulary = json.loads(paths[0].read_text(encoding="utf8"))
+        lines = paths[1].read_text(encoding="utf8").split("\n")
+    except (OSError, ValueError) as error:
+        reason = f"{source} has no whole vocab.json and merges.txt ({error})"
+        raise CheckpointError(reason) from None
     merges = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version:")]
     end = "<|endoftext|>"
     return GPT2TokenizerFast(vocab=vocabulary, merges=merges, pad_token=end, padding_side="left")
