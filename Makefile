@@ -25,7 +25,7 @@ help:
 	@echo "make deck            write the theory cards as an Anki deck into build/"
 	@echo "make lint            ruff over code and notebooks"
 	@echo "make colab           run the notebooks on Colab's versions, as Colab would"
-	@echo "make backends        run notebooks 01 to 03 under JAX and PyTorch, small settings"
+	@echo "make backends        run 01 to 03 (small settings) and GPT-2's tests under JAX and PyTorch"
 
 setup: .venv/.ready
 
@@ -76,3 +76,5 @@ backends: data
 	$(BIN)/python -m pip install --quiet -r requirements-backends.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 	$(OFFLINE) $(BIN)/python -m tools.backends jax $(NB)
 	$(OFFLINE) $(BIN)/python -m tools.backends torch $(NB)
+	$(OFFLINE) KERAS_BACKEND=jax $(BIN)/python -m pytest -q tests/test_gpt2.py tests/test_decoding.py
+	$(OFFLINE) KERAS_BACKEND=torch $(BIN)/python -m pytest -q tests/test_gpt2.py tests/test_decoding.py

@@ -260,7 +260,7 @@ def main() -> None:
         record_result(
             "decode-gpt2",
             notebook="06",
-            model=f"GPT-2 {SETTINGS.size}, random weights, float32",
+            model=f"{SETTINGS.size}, random weights, float32",
             dataset="none: random weights",
             metric=f"tokens a second over {table[0]['threads']} thread(s), transformers = 1",
             value=next(r["course / this"] for r in table if r["writer"] == "transformers"),

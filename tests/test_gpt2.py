@@ -102,10 +102,12 @@ def test_impossible_sizes_are_refused(sizes):
         gpt2.GPT2Config(**sizes)
 
 
-def test_the_past_does_not_see_the_future(model):
-    token_ids = np.random.default_rng(2).integers(0, 41, (1, 12))
+@pytest.mark.parametrize("config", SMALL)
+def test_the_past_does_not_see_the_future(config):
+    model, V = build(config), config.vocabulary_size
+    token_ids = np.random.default_rng(2).integers(0, V, (1, 12))
     changed = token_ids.copy()
-    changed[0, 6] = (changed[0, 6] + 1) % 41
+    changed[0, 6] = (changed[0, 6] + 1) % V
     before, after = score(model, token_ids)[0], score(model, changed)[0]
     assert np.abs(before[:6] - after[:6]).max() < 1e-5
     assert np.abs(before[6:] - after[6:]).max(axis=-1).min() > 1e-3
@@ -120,9 +122,11 @@ def test_padding_on_the_left_changes_nothing(model):
     assert not np.allclose(score(model, padded)[:, 5:], score(model, token_ids), atol=1e-2)
 
 
+@pytest.mark.parametrize("config", SMALL)
 @pytest.mark.parametrize("sizes", [[1] * 10, [4, 1, 5], [9, 1]])
-def test_reading_in_parts_equals_one_pass(model, sizes):
-    token_ids = np.random.default_rng(3).integers(0, 41, (2, 10)).astype("int32")
+def test_reading_in_parts_equals_one_pass(config, sizes):
+    model, random = build(config), np.random.default_rng(3)
+    token_ids = random.integers(0, config.vocabulary_size, (2, 10)).astype("int32")
     num_padding = np.array([0, 3], "int32")
     whole = score(model, token_ids, num_padding)
     cache, found, start = make_cache(model, 2, 13), [], 0
