@@ -233,7 +233,7 @@ def test_bfloat16_file_is_refused_by_its_name(copied):
         gpt2.load_gpt2(copied)
 
 
-def test_our_checkpoint_is_small_and_known(tmp_path):
+def test_our_checkpoint_is_small_and_known():
     files = list(OURS.iterdir())
     assert sum(path.stat().st_size for path in files) <= 20_000_000
     arrays = safetensors.numpy.load_file(OURS / "model.safetensors")

@@ -534,6 +534,13 @@ def save_gpt2(model: GPT2, folder: str | Path, *, dtype: str = "float32") -> Non
     (folder / "config.json").write_text(text, encoding="utf8")
 
 
+def is_without_vocabulary(folder: Path) -> bool:
+    """Return whether a folder holds a model of GPT-2's tokens, but not the tokens."""
+    if (folder / "vocab.json").exists() or not (folder / "config.json").exists():
+        return False
+    return read_config(folder).vocabulary_size == SIZES["gpt2"].vocabulary_size
+
+
 def load_gpt2_tokenizer(source: str | Path | None = None):
     """Return the byte-level BPE of a checkpoint's folder, or GPT-2's own, from a package.
 
@@ -555,14 +562,14 @@ def load_gpt2_tokenizer(source: str | Path | None = None):
 
     from utils.data import fetch
 
-    if source is not None and not (Path(source) / "vocab.json").exists():
-        own = (Path(source) / "config.json").exists() and read_config(Path(source))
-        source = None if own and own.vocabulary_size == SIZES["gpt2"].vocabulary_size else source
-    files = fetch("gpt2-vocabulary") if source is None else {}
-    paths = [files.get(name, Path(source or "") / name) for name in ("vocab.json", "merges.txt")]
+    names = ("vocab.json", "merges.txt")
+    if source is None or is_without_vocabulary(Path(source)):
+        files = fetch("gpt2-vocabulary")
+    else:
+        files = {name: Path(source) / name for name in names}
     try:
-        vocabulary = json.loads(paths[0].read_text(encoding="utf8"))
-        lines = paths[1].read_text(encoding="utf8").split("\n")
+        vocabulary = json.loads(files[names[0]].read_text(encoding="utf8"))
+        lines = files[names[1]].read_text(encoding="utf8").split("\n")
     except (OSError, ValueError) as error:
         reason = f"{source} has no whole vocab.json and merges.txt ({error})"
         raise CheckpointError(reason) from None
