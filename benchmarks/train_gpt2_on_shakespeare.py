@@ -228,8 +228,9 @@ The tokens were learned from the training plays. Text: public domain.
 
 **Training.** Seed {seed}, {steps:,} steps of {batch_size} windows, {epochs:.1f} epochs, {optimizer}
 (embeddings and vectors: AdamW), learning rate {learning_rate}, dropout {dropout}, {policy};
-{cpu_hours:.2f} CPU-hours on {machine}. Energy was not measured; at an assumed 10 W a core it is
-{watt_hours:.0f} Wh. The weights are those with the best validation in the curve; training stopped
+{cpu_hours:.2f} CPU-hours on {machine}, without measuring and saving. Energy was not
+measured; at an assumed 10 W a core it is {watt_hours:.0f} Wh. The weights are those with the best
+validation in the curve; training stopped
 {patience} points after it, or at the end of its budget.
 
 | text | bits per UTF-8 byte |

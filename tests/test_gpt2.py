@@ -1,10 +1,15 @@
 """GPT-2: the laws it obeys, its checkpoints, and `transformers` as the outside judge."""
 
+import contextlib
 import dataclasses
+import importlib
 import io
 import json
 import shutil
+import sys
+import weakref
 
+import keras
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -176,6 +181,33 @@ def test_half_precision_file_is_half_as_large(checkpoint, tmp_path):
     loaded = gpt2.load_gpt2(tmp_path)
     assert loaded.weights[0].dtype == "float32"
     assert np.allclose(score(loaded, token_ids), score(model, token_ids), atol=0.05)
+
+
+def test_loading_draws_no_weights_and_keeps_the_configuration(checkpoint, monkeypatch):
+    monkeypatch.setattr(keras.initializers.RandomNormal, "__call__", None)  # cannot draw
+    assert gpt2.load_gpt2(checkpoint).config == SMALL[0]
+
+
+def test_loading_holds_one_array_at_a_time(checkpoint, monkeypatch):
+    alive, most = weakref.WeakSet(), []
+
+    class Array(np.ndarray):
+        """Can be counted while it lives, and compared by identity."""
+
+        __hash__, __eq__ = object.__hash__, object.__eq__
+
+    def read_and_count(*arguments):
+        found = read_array(*arguments).view(Array)
+        alive.add(found)
+        most.append(len(alive))
+        return found
+
+    read_array = gpt2.read_array
+    monkeypatch.setattr(gpt2, "read_array", read_and_count)
+    model = gpt2.GPT2(SMALL[0])
+    monkeypatch.setattr(keras.Variable, "assign", lambda self, value: None)
+    gpt2.read_weights(model, checkpoint)
+    assert len(most) == len(model.weights) and max(most) == 1
 
 
 def test_pickle_is_refused(copied):
@@ -436,3 +468,74 @@ def test_vocabulary_is_that_of_gpt2(tokenizer):
     assert tokenizer.encode("Hello world") == [15496, 995]
     assert tokenizer.encode("<|endoftext|>") == [50256]
     assert tokenizer(["a b c", "a"], padding=True)["attention_mask"] == [[1, 1, 1], [0, 0, 1]]
+
+
+def test_transformers_writes_on_from_our_checkpoint_without_a_warning(caplog, recwarn):
+    torch = pytest.importorskip("torch", reason="GPT-2 of transformers needs torch: make torch")
+    import transformers
+
+    logging = transformers.utils.logging
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_warning()
+    logging.enable_propagation()  # else pytest does not see what is logged
+    recwarn.clear()
+    try:
+        reference = transformers.GPT2LMHeadModel.from_pretrained(OURS, dtype=torch.float32).eval()
+        tokenizer = gpt2.load_gpt2_tokenizer(OURS)
+        batch = tokenizer(["My love", "ROMEO:\nBut soft"], padding=True, return_tensors="pt")
+        assert tokenizer.padding_side == "left" and not batch["attention_mask"].all()
+        sampled = {"do_sample": True, "temperature": 0.8, "top_k": 50, "top_p": 0.95}
+        for settings in ({"do_sample": False}, sampled | {"no_repeat_ngram_size": 2}):
+            settings["pad_token_id"] = tokenizer.pad_token_id
+            reference.generate(**batch, max_new_tokens=4, **settings)
+    finally:
+        logging.disable_propagation()
+        logging.set_verbosity(verbosity)
+    assert [record.getMessage() for record in caplog.records] == []
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+# The script that trained our checkpoint.
+
+
+def test_a_run_that_was_interrupted_ends_with_the_same_weights(tmp_path, monkeypatch):
+    sizes = {"vocabulary-size": 40, "context-length": 8, "hidden-dim": 8, "num-layers": 1}
+    options = sizes | {"num-heads": 2, "batch-size": 2, "policy": "float32", "evaluations": 3}
+    monkeypatch.setattr(sys, "argv", ["", *(f"--{key}={value}" for key, value in options.items())])
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        monkeypatch.setenv(name, "1")  # so that the script's own choice does not stay
+    script = importlib.import_module("benchmarks.train_gpt2_on_shakespeare")
+    monkeypatch.delitem(sys.modules, script.__name__)
+    monkeypatch.setattr(script, "SAVE_SECONDS", 0)
+    monkeypatch.setattr(script.Run, "get_share", lambda run: run.progress["step"] / 9)
+    token_ids = np.random.default_rng(0).integers(0, 40, 300).astype("int32")
+    config = gpt2.GPT2Config(40, 8, 8, 1, 2, dropout=0.2)
+
+    def train(folder, last_step):
+        def draw(*arguments):
+            if arguments[1] == last_step:
+                raise KeyboardInterrupt
+            return script_draw(*arguments)
+
+        monkeypatch.setattr(script, "draw_batch", draw)
+        script.SETTINGS.folder = tmp_path / folder
+        script.SETTINGS.folder.mkdir(exist_ok=True)
+        keras.utils.set_random_seed(1)
+        run = script.Run(config)
+        run.load()
+        with contextlib.suppress(KeyboardInterrupt):
+            run.train(token_ids, token_ids[:50], 100)
+        return run
+
+    script_draw = script.draw_batch
+    whole, half = train("whole", None), train("parts", 5)
+    assert half.progress["step"] == 5
+    parts = train("parts", None)
+    assert parts.progress["step"] == whole.progress["step"] == 9
+    for one, other in zip(whole.model.weights, parts.model.weights, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(one), ops.convert_to_numpy(other))
+    bits = [[p["validation_bits_per_byte"] for p in r.progress["curve"]] for r in (whole, parts)]
+    assert bits[0] == bits[1] and len(bits[0]) == 3
+    script.SETTINGS.batch_size = 4
+    with pytest.raises(SystemExit, match="begun with batch_size 2"):
+        script.Run(config).load()

@@ -29,6 +29,7 @@ class GPT2Config:
         num_layers: blocks.
         num_heads: H.
         dropout: share of each layer's output that is set to zero in training.
+        initializer_range: standard deviation of the weights before training; 0 draws none.
     """
 
     vocabulary_size: int = 50257
@@ -37,9 +38,10 @@ class GPT2Config:
     num_layers: int = 12
     num_heads: int = 12
     dropout: float = 0.0
+    initializer_range: float = 0.02
 
     def __post_init__(self):
-        sizes = dataclasses.astuple(self)[:-1]
+        sizes = dataclasses.astuple(self)[:5]
         if not all(isinstance(size, int) and size > 0 for size in sizes):
             raise ValueError(f"every size of a GPT-2 must be a whole number above 0, not {self}")
         if self.hidden_dim % self.num_heads:
@@ -71,25 +73,34 @@ def get_config(size: str) -> GPT2Config:
 # Layers that have their weights from the start, drawn as GPT-2's were
 
 
-def make_embedding(rows: int, hidden_dim: int, *, name: str) -> keras.layers.Embedding:
-    """Return a table with a vector for each of `rows` tokens or places. Built in notebook 06."""
-    normal = keras.initializers.RandomNormal(stddev=0.02)
+def make_embedding(
+    rows: int, hidden_dim: int, *, name: str, spread: float
+) -> keras.layers.Embedding:
+    """Return a table with a vector for each of `rows` tokens or places. Built in notebook 06.
+
+    Args:
+        rows: tokens or places.
+        hidden_dim: D.
+        name: of the layer.
+        spread: standard deviation of the vectors at the start.
+    """
+    normal = keras.initializers.RandomNormal(stddev=spread) if spread else "zeros"
     layer = keras.layers.Embedding(rows, hidden_dim, normal, name=name)
     layer.build((None, None))
     return layer
 
 
-def make_dense(input_dim: int, units: int, *, name: str, num_added: int = 1) -> keras.layers.Dense:
+def make_dense(input_dim: int, units: int, *, name: str, spread: float) -> keras.layers.Dense:
     """Return a dense layer from `input_dim` to `units` numbers. Built in notebook 06.
 
     Args:
         input_dim: numbers that come in.
         units: numbers that come out.
         name: of the layer.
-        num_added: how many outputs of such layers the model adds up; the more, the smaller
-            each starts.
+        spread: standard deviation of the weights at the start; smaller for a layer whose outputs
+            the model adds up.
     """
-    normal = keras.initializers.RandomNormal(stddev=0.02 / num_added**0.5)
+    normal = keras.initializers.RandomNormal(stddev=spread) if spread else "zeros"
     layer = keras.layers.Dense(units, kernel_initializer=normal, name=name)
     layer.build((None, None, input_dim))
     return layer
@@ -114,9 +125,10 @@ class CausalSelfAttention(keras.layers.Layer):
 
     def __init__(self, config: GPT2Config, **kwargs):
         super().__init__(**kwargs)
-        self.num_heads, D = config.num_heads, config.hidden_dim
-        self.query_key_value = make_dense(D, 3 * D, name="query_key_value")
-        self.project = make_dense(D, D, name="project", num_added=2 * config.num_layers)
+        self.num_heads, D, spread = config.num_heads, config.hidden_dim, config.initializer_range
+        self.query_key_value = make_dense(D, 3 * D, name="query_key_value", spread=spread)
+        small = spread / (2 * config.num_layers) ** 0.5  # outputs that the model adds up
+        self.project = make_dense(D, D, name="project", spread=small)
 
     def split(self, x):
         """Return queries, keys and values of `x` (B, S, D): each of shape (B, H, S, D / H)."""
@@ -149,12 +161,13 @@ class Block(keras.layers.Layer):
 
     def __init__(self, config: GPT2Config, **kwargs):
         super().__init__(**kwargs)
-        D, num_added = config.hidden_dim, 2 * config.num_layers
+        D, spread = config.hidden_dim, config.initializer_range
         self.attention_norm = make_norm(D, name="attention_norm")
         self.attention = CausalSelfAttention(config, name="attention")
         self.feedforward_norm = make_norm(D, name="feedforward_norm")
-        self.expand = make_dense(D, 4 * D, name="expand")
-        self.contract = make_dense(4 * D, D, name="contract", num_added=num_added)
+        self.expand = make_dense(D, 4 * D, name="expand", spread=spread)
+        small = spread / (2 * config.num_layers) ** 0.5
+        self.contract = make_dense(4 * D, D, name="contract", spread=small)
         self.dropout = keras.layers.Dropout(config.dropout)
 
     def call(self, x, mask, cache=None, start=0):
@@ -208,9 +221,10 @@ class GPT2(keras.Model):
 
     def __init__(self, config: GPT2Config, **kwargs):
         super().__init__(**kwargs)
-        self.config, D = config, config.hidden_dim
-        self.token_embedding = make_embedding(config.vocabulary_size, D, name="tokens")
-        self.position_embedding = make_embedding(config.context_length, D, name="positions")
+        self.config, D, spread = config, config.hidden_dim, config.initializer_range
+        V, T = config.vocabulary_size, config.context_length
+        self.token_embedding = make_embedding(V, D, name="tokens", spread=spread)
+        self.position_embedding = make_embedding(T, D, name="positions", spread=spread)
         self.dropout = keras.layers.Dropout(config.dropout)
         self.blocks = [Block(config, name=f"block_{k}") for k in range(config.num_layers)]
         self.final_norm = make_norm(D, name="final_norm")
@@ -450,8 +464,11 @@ def load_gpt2(source: str | Path, *, timeout: float = 5, **changes) -> GPT2:
         CheckpointError: the checkpoint cannot be had, is damaged, or is not one of GPT-2.
     """
     folder = find_checkpoint(source, timeout=timeout)
-    model = GPT2(dataclasses.replace(read_config(folder), **changes), name="gpt2")
+    config = dataclasses.replace(read_config(folder), **changes)
+    # Drawing a hundred million numbers to throw them away takes longer than reading the file.
+    model = GPT2(dataclasses.replace(config, initializer_range=0.0), name="gpt2")
     read_weights(model, folder)
+    model.config = config
     return model
 
 
@@ -468,31 +485,43 @@ def read_weights(model: GPT2, folder: Path) -> None:
         try:
             with safe_open(path, framework="numpy") as tensors:
                 keys = list(tensors.keys())
-            for key in keys:
+            for key in reversed(keys):  # the largest first: the others reuse its memory
                 name = key.removeprefix("transformer.")
                 if name.endswith((".attn.bias", ".attn.masked_bias", "lm_head.weight")):
                     continue  # the mask of old checkpoints; the output, which is tied
                 if name not in missing:
                     raise CheckpointError(f"{path} holds {key!r}, which GPT-2 does not have")
                 variable = missing.pop(name)
-                with safe_open(path, framework="numpy") as tensors:  # anew: what was read may go
-                    stored = tensors.get_slice(key)
-                    if stored.get_dtype() == "BF16":  # which NumPy does not know
-                        raise CheckpointError(
-                            f"{key!r} in {path} is stored as bfloat16; save the checkpoint as "
-                            "float32 or float16"
-                        )
-                    found = tuple(stored.get_shape())
-                    if found != tuple(variable.shape):
-                        raise CheckpointError(
-                            f"{key!r} in {path} has shape {found}; by config.json it is "
-                            f"{tuple(variable.shape)}"
-                        )
-                    variable.assign(tensors.get_tensor(key))
+                variable.assign(read_array(path, key, tuple(variable.shape)))
         except (SafetensorError, OSError, TypeError) as error:
             raise CheckpointError(f"{path} is damaged or truncated ({error})") from None
     if missing:
         raise CheckpointError(f"{folder} lacks {len(missing)} weights, {min(missing)!r} for one")
+
+
+def read_array(path: Path, key: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return an array of a safetensors file.
+
+    The file is opened for each anew: while it is open, all that was read of it stays in memory.
+
+    Raises:
+        CheckpointError: the array has another shape, or numbers that NumPy does not know.
+    """
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as tensors:
+        stored = tensors.get_slice(key)
+        if stored.get_dtype() == "BF16":
+            raise CheckpointError(
+                f"{key!r} in {path} is stored as bfloat16; save the checkpoint as float32 or "
+                "float16"
+            )
+        if tuple(stored.get_shape()) != shape:
+            raise CheckpointError(
+                f"{key!r} in {path} has shape {tuple(stored.get_shape())}; by config.json it is "
+                f"{shape}"
+            )
+        return tensors.get_tensor(key)
 
 
 def save_gpt2(model: GPT2, folder: str | Path, *, dtype: str = "float32") -> None:
