@@ -61,6 +61,16 @@ def test_the_grammar_writes_what_a_person_would(tools, call, english, french):
     assert tools[1].finish(whole, english.split()[-1])[:2] == (english, french)
 
 
+def test_assembled_sentences_are_those_translated_without_looking(table):
+    # One or more of each pattern, drawn by chance; their French was written from the English alone.
+    text = (ROOT / "tests" / "phrasebook_assembled.tsv").read_text("utf8")
+    expected = dict(line.split("\t") for line in text.splitlines()[1:])
+    assert len(expected) >= 50
+    found = {" ".join(row.english): row for row in table.itertuples()}
+    assert {found[english].pattern for english in expected} == set(table["pattern"])
+    assert {english: " ".join(found[english].french) for english in expected} == expected
+
+
 def test_alignments_follow_the_reordering(tools):
     grammar = tools[1]
     whole = grammar.clause(
@@ -85,10 +95,39 @@ def test_alignments_follow_the_reordering(tools):
         ("revenir", "reviens reviens revient revenons revenez reviennent"),
         ("apprendre", "apprends apprends apprend apprenons apprenez apprennent"),
         ("sortir", "sors sors sort sortons sortez sortent"),
+        ("appartenir", "appartiens appartiens appartient appartenons appartenez appartiennent"),
+        ("faire", "fais fais fait faisons faites font"),
+        ("recevoir", "reçois reçois reçoit recevons recevez reçoivent"),
     ],
 )
 def test_conjugation(tools, infinitive, forms):
     assert [tools[1].conjugate(infinitive, person) for person in range(6)] == forms.split()
+
+
+@pytest.mark.parametrize(
+    ("infinitive", "participle", "imperatives"),
+    [
+        ("être", "été", "sois soyons soyez"),
+        ("avoir", "eu", "aie ayons ayez"),
+        ("aller", "allé", "va allons allez"),
+        ("faire", "fait", "fais faisons faites"),
+        ("dire", "dit", "dis disons dites"),
+        ("savoir", "su", "sache sachons sachez"),
+        ("vouloir", "voulu", "veuille veuillons veuillez"),
+        ("ouvrir", "ouvert", "ouvre ouvrons ouvrez"),
+        ("tenir", "tenu", "tiens tenons tenez"),
+        ("éteindre", "éteint", "éteins éteignons éteignez"),
+        ("manger", "mangé", "mange mangeons mangez"),
+        ("finir", "fini", "finis finissons finissez"),
+        ("attendre", "attendu", "attends attendons attendez"),
+    ],
+)
+def test_participles_and_imperatives(tools, infinitive, participle, imperatives):
+    grammar = tools[1]
+    assert grammar.get_participle(infinitive) == participle
+    assert [grammar.get_imperative(infinitive, person) for person in (1, 3, 4)] == (
+        imperatives.split()
+    )
 
 
 # The file.

@@ -219,6 +219,7 @@ def find_irregular(infinitive: str) -> tuple[str, dict[str, str] | None]:
 COMPOUNDS = (
     ("re", "venir"),
     ("sou", "venir"),
+    ("appar", "tenir"),
     ("ap", "prendre"),
     ("com", "prendre"),
     ("d", "écrire"),
@@ -372,6 +373,9 @@ NUMBERS = {
     "thirty": "trente",
     "forty": "quarante",
     "fifty": "cinquante",
+    "sixty": "soixante",
+    "seventy": "soixante-dix",
+    "eighty": "quatre-vingts",
     "a hundred": "cent",
 }
 BEFORE_VOWEL = {"ma": "mon", "ta": "ton", "sa": "son", "ce": "cet", "cette": "cette"}
@@ -467,7 +471,7 @@ def np(
         return fill(some, french, negative=de, after_de=[], english_any=any_)
     if det in MEASURES:
         measure = pair(*MEASURES[det])
-        return fill(measure.en, measure.fr)
+        return fill(measure.en, measure.fr, negative=[("de", measure.fr[0][1]), *measure.fr[1:]])
     if det in NUMBERS:
         return fill(tokens(det, d), tokens(NUMBERS[det], d))
     french = DETERMINERS[det][2 if pl else gender == "f"]
@@ -656,7 +660,8 @@ def build_group(
     elif tense == "perfect":
         aux, main = ("has" if third else "have"), inflected("participle")
     elif head.words[0] == "be":
-        aux, main = BE[person], bare[1:]
+        necessary = tokens(" ".join(head.words[1:-1]), a) + to_bare
+        aux, main = BE[person], necessary if modal else bare[1:]
     else:
         past = tense == "past"
         if support:
@@ -946,6 +951,20 @@ def infinitive(verb: str, link: Phrase, *, obj: Nominal | None = None, ing: bool
     return result
 
 
+def describe(subject: Nominal, adj: str, very: bool | str = False) -> Phrase:
+    """Build an adjective (by its English name) that agrees with a subject: tired, too expensive."""
+    a, w = new_id(), new_id()
+    degree = "very" if very is True else very
+    french = {"very": "très", "too": "trop", "": ""}[degree or ""]
+    pairs = {(adj, part) for part in subject.noun.split("+") if part in NOUNS}
+    return Phrase(
+        (tokens(degree, w) if degree else []) + tokens(adj, a),
+        tokens(french, w) + tokens(inflect(adj, subject.gender, subject.plural), a),
+        frozenset({adj}),
+        frozenset(pairs),
+    )
+
+
 def be(
     subject: Nominal,
     what: Phrase | str,
@@ -960,17 +979,7 @@ def be(
 ) -> Phrase:
     """Build subject + be + adjective (by its English name) or any phrase."""
     if isinstance(what, str):
-        a, w = new_id(), new_id()
-        form = inflect(what, subject.gender, subject.plural)
-        degree = "very" if very is True else very
-        french = {"very": "très", "too": "trop", "": ""}[degree or ""]
-        pairs = {(what, part) for part in subject.noun.split("+") if part in NOUNS}
-        what = Phrase(
-            (tokens(degree, w) if degree else []) + tokens(what, a),
-            tokens(french, w) + tokens(form, a),
-            frozenset({what}),
-            frozenset(pairs),
-        )
+        what = describe(subject, what, very)
     return clause(subject, "be", tense, neg=neg, ask=ask, wh=wh, adv=adv, extra=(what, *extra))
 
 
@@ -999,9 +1008,10 @@ def superlative(adj: str, noun: str, link: Phrase) -> Phrase:
     short = ADJECTIVES[adj]["comparative"]
     a, n, d, m = new_id(), new_id(), new_id(), new_id()
     gender = row["gender"]
-    form = inflect(adj, gender, False)
+    head = row["french"].strip("*").split("/")[0]
+    form = inflect(adj, gender, False, head)
     article = tokens("LA" if gender == "f" else "LE", d)
-    noun_fr = tokens(row["french"].strip("*").split("/")[0], n)
+    noun_fr = tokens(head, n)
     if adj == "good":
         en = tokens("the", d) + tokens("best", a)
         fr = article + tokens("meilleure" if gender == "f" else "meilleur", a) + noun_fr
