@@ -1,11 +1,11 @@
-"""Back-translation on the phrasebook: notebook 08's translator, trained in both directions.
+"""Back-translation on the phrasebook: the translators of notebooks 05 and 08, in both directions.
 
-Two translators with dot attention learn from the training pairs, one from English to French and
-one from French to English, each for as many CPU-seconds as in `benchmarks.compare_seq2seq`. Then
-the validation sentences go to French and back. The test splits are not read.
+One from English to French and one from French to English, plain (05) and with dot attention (08),
+learn from the training pairs, each for as many CPU-seconds as in `benchmarks.compare_seq2seq`.
+Then the validation sentences go to French and back. The test splits are not read.
 
-Run: `python -m benchmarks.back_translate` (5 CPU-minutes; half if build/ holds the first
-translator already). It writes data/results/back-translation.json, with sentences to look at.
+Run: `python -m benchmarks.back_translate` (11 CPU-minutes; half if build/ holds the translators
+into French already). It writes data/results/back-translation.json, with sentences to look at.
 """
 
 import os
@@ -29,45 +29,60 @@ from utils.seq2seq import build_greedy_decoder
 EXAMPLES = 300  # sentences that the result keeps with what became of them
 
 
-def main() -> None:
+def send(system: str) -> dict:
+    """Train translators both ways and send the validation sentences there and back.
+
+    Args:
+        system: "plain" (notebook 05) or "dot" (notebook 08).
+
+    Returns:
+        The `sources`, what they became `abroad` and at `home`, and BLEU each way.
+    """
     settings = compare_seq2seq.SETTINGS["phrasebook"]
     splits, (english, french), train_ids = compare_seq2seq.prepare("phrasebook")
     train, validation = splits["train"], splits["validation"]
-
     there, _ = compare_seq2seq.train_recurrent(
-        "dot", "phrasebook", [english, french], train_ids, settings
-    )
-    reversed_ids = (
-        encode_tokens(train["french"], french),
-        encode_tokens(train["english"], english, ends=True),
+        system, "phrasebook", [english, french], train_ids, settings
     )
     sizes = (len(french), len(english))
+    hidden_dim = compare_seq2seq.find_hidden_dim(system, sizes, settings)
+    folder = ROOT / "build" / "seq2seq" / f"phrasebook-{settings['cpu_seconds']:.0f}"
     back, _ = compare_seq2seq.train(
-        ROOT / "build" / "seq2seq" / f"phrasebook-{settings['cpu_seconds']:.0f}" / "reversed.keras",
-        lambda: compare_seq2seq.build("dot", sizes, settings["hidden_dim"], settings),
-        reversed_ids,
+        folder / f"{system}-reversed.keras",
+        lambda: compare_seq2seq.build(system, sizes, hidden_dim, settings),
+        (
+            encode_tokens(train["french"], french),
+            encode_tokens(train["english"], english, ends=True),
+        ),
         settings,
     )
-    translate = {}
-    for name, model, vocabularies in (
-        ("there", there, (english, french)),
-        ("back", back, (french, english)),
-    ):
+    swapped = validation.rename(columns={"english": "french", "french": "english"})
+    ways = {
+        "there": (there, (english, french), validation),
+        "back": (back, (french, english), swapped),
+    }
+    translate, bleu = {}, {}
+    for name, (model, vocabularies, table) in ways.items():
         decode = build_greedy_decoder(model, compare_seq2seq.LENGTH)
         translate[name] = compare_seq2seq.build_writer(decode, vocabularies)
-
-    swapped = validation.rename(columns={"english": "french", "french": "english"})
-    bleu = {}
-    for name, table in (("there", validation), ("back", swapped)):
         sources, references = group_references(table)
         counts = count_bleu(translate[name](sources), references)
         bleu[name] = float(compute_bleu(counts.sum(axis=0)))
     sources, _ = group_references(validation)
     abroad = translate["there"](sources)
-    home = translate["back"](abroad)
-    counts = count_bleu(home, [[source] for source in sources])
-    changed = np.array([a != b for a, b in zip(sources, home, strict=True)])
+    return {"sources": sources, "abroad": abroad, "home": translate["back"](abroad), "bleu": bleu}
 
+
+def measure_change(sent: dict) -> float:
+    """Return the share of sentences that come back changed."""
+    return float(np.mean([a != b for a, b in zip(sent["sources"], sent["home"], strict=True)]))
+
+
+def main() -> None:
+    settings = compare_seq2seq.SETTINGS["phrasebook"]
+    plain, sent = send("plain"), send("dot")
+    sources, abroad, home = sent["sources"], sent["abroad"], sent["home"]
+    counts = count_bleu(home, [[source] for source in sources])
     os.environ["COURSE_RESULTS"] = str(LEDGER)
     rows = zip(sources[:EXAMPLES], abroad, home, strict=False)
     result = record_result(
@@ -83,12 +98,13 @@ def main() -> None:
         baseline_name="the French text, not translated back",
         runs="1 seed",
         training_cpu_seconds=settings["cpu_seconds"],
-        bleu=bleu,
-        changed=float(changed.mean()),
+        bleu=sent["bleu"],
+        changed=measure_change(sent),
+        plain={"bleu": plain["bleu"], "changed": measure_change(plain)},
         sentences=len(sources),
         examples=[[join_tokens(text) for text in row] for row in rows],
     )
-    print({key: result[key] for key in ("value", "bleu", "changed", "sentences")})
+    print({key: result[key] for key in ("value", "bleu", "changed", "plain", "sentences")})
 
 
 if __name__ == "__main__":
