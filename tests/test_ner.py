@@ -11,6 +11,8 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from utils import ner
+from utils.corpora import load_ner_gold, parse_markup
+from utils.data import ROOT
 from utils.ner import (
     TYPES,
     allow_transitions,
@@ -336,3 +338,21 @@ def test_a_thousand_words_become_a_thousand_rows():
     features = encode_sentences(["Paris"] * 1000, ROWS, VECTORS)
     assert features.shape == (1000, 8)
     assert (features == features[0]).all()
+
+
+# The gold set.
+
+
+def test_the_blind_second_pass_agrees_as_the_card_says():
+    folder = ROOT / "data" / "ner"
+    rows = (folder / "second_pass.tsv").read_text("utf8").splitlines()[1:]
+    second = dict(parse_markup(row) for row in rows)
+    gold = load_ner_gold().set_index("text")["spans"].map(lambda spans: list(map(tuple, spans)))
+    assert len(second) == len(rows) and set(second) <= set(gold.index)
+    truth = [gold[text] for text in second]
+    f1 = score_counts(count_matches(truth, list(second.values())))["f1"]
+    different = sum(set(a) != set(b) for a, b in zip(truth, second.values(), strict=True))
+    card = (folder / "README.md").read_text("utf8")
+    expected = f"{len(second)} sentences, entity F1 is {f1:.3f}; {different} sentences differ"
+    assert expected in " ".join(card.split())
+    assert f1 > 0.95
