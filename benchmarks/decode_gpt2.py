@@ -57,7 +57,6 @@ def serve(generate, facts: dict) -> None:
 
 def serve_course() -> None:
     """Generate with `utils.decoding.Generator`."""
-    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # its allocator keeps what is freed; XLA needs it not
     begin = time.perf_counter()
     from utils.runtime import start
 

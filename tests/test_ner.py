@@ -348,11 +348,14 @@ def test_the_blind_second_pass_agrees_as_the_card_says():
     rows = (folder / "second_pass.tsv").read_text("utf8").splitlines()[1:]
     second = dict(parse_markup(row) for row in rows)
     gold = load_ner_gold().set_index("text")["spans"].map(lambda spans: list(map(tuple, spans)))
-    assert len(second) == len(rows) and set(second) <= set(gold.index)
+    assert len(second) == len(rows) and set(second) == set(gold.index)
     truth = [gold[text] for text in second]
-    f1 = score_counts(count_matches(truth, list(second.values())))["f1"]
+    counts = count_matches(truth, list(second.values()))
+    hits, wrong, left_out = counts.sum(axis=0)
+    f1 = score_counts(counts)["f1"]
     different = sum(set(a) != set(b) for a, b in zip(truth, second.values(), strict=True))
     card = (folder / "README.md").read_text("utf8")
     expected = f"{len(second)} sentences, entity F1 is {f1:.3f}; {different} sentences differ"
     assert expected in " ".join(card.split())
+    assert f"({hits + left_out} and {hits + wrong} entities, {hits} equal)" in card
     assert f1 > 0.95

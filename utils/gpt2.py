@@ -485,7 +485,7 @@ def read_weights(model: GPT2, folder: Path) -> None:
         try:
             with safe_open(path, framework="numpy") as tensors:
                 keys = list(tensors.keys())
-            for key in reversed(keys):  # the largest first: the others reuse its memory
+            for key in reversed(keys):  # wte, the largest, comes last: the others reuse its memory
                 name = key.removeprefix("transformer.")
                 if name.endswith((".attn.bias", ".attn.masked_bias", "lm_head.weight")):
                     continue  # the mask of old checkpoints; the output, which is tied
