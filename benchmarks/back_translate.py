@@ -20,7 +20,6 @@ start(seed=42)
 import numpy as np
 
 from benchmarks import compare_seq2seq
-from utils.data import ROOT
 from utils.metrics import bootstrap_bleu, compute_bleu, count_bleu
 from utils.pairs import encode_tokens, group_references, join_tokens
 from utils.results import LEDGER, record_result
@@ -46,15 +45,15 @@ def send(system: str) -> dict:
     )
     sizes = (len(french), len(english))
     hidden_dim = compare_seq2seq.find_hidden_dim(system, sizes, settings)
-    folder = ROOT / "build" / "seq2seq" / f"phrasebook-{settings['cpu_seconds']:.0f}"
+    rate, seconds = settings["systems"][system], settings["cpu_seconds"]
     back, _ = compare_seq2seq.train(
-        folder / f"{system}-reversed.keras",
+        compare_seq2seq.name_file("phrasebook", seconds, f"{system}-reversed", rate),
         lambda: compare_seq2seq.build(system, sizes, hidden_dim, settings),
         (
             encode_tokens(train["french"], french),
             encode_tokens(train["english"], english, ends=True),
         ),
-        settings,
+        settings | {"learning_rate": rate},
     )
     swapped = validation.rename(columns={"english": "french", "french": "english"})
     ways = {

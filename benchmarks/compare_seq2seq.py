@@ -1,13 +1,15 @@
 """Translators beside each other: a plain LSTM and three kinds of attention, at equal cost.
 
 Every system has about the same number of parameters (the plain one more units), the same
-CPU-seconds on one thread, the same settings, and was tuned with as many trials on validation.
+CPU-seconds on one thread and the same settings but for the learning rate, which is the best of
+three on the phrasebook's validation split for each (`--tune`); on Tatoeba all have the same one.
 The test splits are read once, when all are trained.
 
 Run: `python -m benchmarks.compare_seq2seq [phrasebook|tatoeba] [--cpu-seconds N]` (10 CPU-minutes
 for the phrasebook, 90 for Tatoeba). It writes data/results/seq2seq.json or seq2seq-tatoeba.json.
 What was trained is kept in build/seq2seq/; a run that was interrupted goes on from there. With
-`--trial` the test splits are not read, and nothing is written.
+`--trial` the test splits are not read, and nothing is written. `--tune` (30 CPU-minutes) tries
+`TRIALS` on the phrasebook's validation split, and writes data/results/seq2seq-tuning.json.
 """
 
 import argparse
@@ -15,6 +17,8 @@ import bisect
 import json
 import os
 import time
+from operator import itemgetter
+from pathlib import Path
 
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # one thread: CPU-seconds without waiting
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
@@ -46,30 +50,29 @@ from utils.seq2seq import (
     translate,
 )
 
-SETTINGS = {
+SETTINGS = {  # systems: with the highest learning rate of each
     "phrasebook": {
-        "systems": ("plain", "dot", "general", "additive"),
+        "systems": {"plain": 5e-3, "dot": 1e-2, "general": 1e-2, "additive": 1e-2},
         "cpu_seconds": 150.0,
         "embedding_dim": 64,
         "hidden_dim": 128,  # with dot attention; the others get what has as many parameters
         "dropout": 0.1,
         "batch_size": 64,
-        "learning_rate": 1e-2,
         "least": 1,
         "floor": 85.0,
     },
     "tatoeba": {
-        "systems": ("plain", "dot"),
+        "systems": {"plain": 4e-3, "dot": 4e-3},
         "cpu_seconds": 2700.0,
         "embedding_dim": 128,
         "hidden_dim": 256,
         "dropout": 0.2,
         "batch_size": 128,
-        "learning_rate": 4e-3,
         "least": 4,
         "floor": 33.0,
     },
 }
+TRIALS = (5e-3, 1e-2, 2e-2)  # of which the settings hold the best
 LENGTH = 24  # most tokens of a translation, [END] included
 LENGTHS = {"phrasebook": [(k, k) for k in range(5, 12)] + [(13, 14), (15, 15), (16, 16), (17, 19)]}
 LENGTHS["tatoeba"] = [(k, k + 1) for k in range(2, 14, 2)]
@@ -183,12 +186,17 @@ def train(path, build_model, train_ids, settings: dict) -> tuple[keras.Model, di
 
 
 def train_recurrent(system: str, dataset: str, vocabularies, train_ids, settings: dict) -> tuple:
-    """Train a system with an LSTM as `train` does; its file is named by dataset and budget."""
+    """Train a system with an LSTM as `train` does; its file is named by all that it depends on."""
     sizes = tuple(map(len, vocabularies))
-    hidden_dim = find_hidden_dim(system, sizes, settings)
-    folder = ROOT / "build" / "seq2seq" / f"{dataset}-{settings['cpu_seconds']:.0f}"
-    path = folder / f"{system}.keras"
+    hidden_dim, rate = find_hidden_dim(system, sizes, settings), settings["systems"][system]
+    path = name_file(dataset, settings["cpu_seconds"], system, rate)
+    settings = settings | {"learning_rate": rate}
     return train(path, lambda: build(system, sizes, hidden_dim, settings), train_ids, settings)
+
+
+def name_file(dataset: str, cpu_seconds: float, system: str, rate: float) -> Path:
+    """Return where a system is kept."""
+    return ROOT / "build" / "seq2seq" / f"{dataset}-{cpu_seconds:.0f}" / f"{system}-{rate:g}.keras"
 
 
 def build_writer(decode, vocabularies):
@@ -226,14 +234,54 @@ def score_by_length(counts: np.ndarray, sources: list[list[str]], split: str, da
     return rows
 
 
-def measure_aer(model: keras.Model, table, vocabularies) -> float:
-    """Return the alignment error rate, by forced decoding of the true translations."""
+def align(model: keras.Model, table, vocabularies) -> list[list[tuple[int, int]]]:
+    """Return where attention looks, pairs of places, by forced decoding of the translations."""
     source_ids = encode_tokens(table["english"], vocabularies[0])
     target_ids = encode_tokens(table["french"], vocabularies[1], ends=True)
     weights = keras.Model(model.inputs, model.get_layer("attention").output[1])
     found = weights.predict([source_ids, target_ids[:, :-1]], batch_size=256, verbose=0)
-    links = read_alignments(found, source_ids, target_ids[:, 1:])
-    return measure_alignment_error(links, list(table["alignment"]))
+    return read_alignments(found, source_ids, target_ids[:, 1:])
+
+
+def measure_last(model: keras.Model, table, vocabularies) -> float:
+    """Return the share of target tokens for which attention looks at the source's last token."""
+    links = align(model, table, vocabularies)
+    pairs = zip(links, table["english"], strict=True)
+    return float(np.mean([i == len(source) - 1 for row, source in pairs for i, _ in row]))
+
+
+def tune(splits: dict, vocabularies: list, train_ids: tuple, settings: dict) -> None:
+    """Train every system with each of `TRIALS`, and record validation BLEU."""
+    sources, references = group_references(splits["validation"])
+    table = []
+    for rate in TRIALS:
+        table.append({"learning rate": f"{rate:g}"})
+        for name in settings["systems"]:
+            tried = settings | {"systems": {name: rate}}
+            model, _ = train_recurrent(name, "phrasebook", vocabularies, train_ids, tried)
+            write = build_writer(build_greedy_decoder(model, LENGTH), vocabularies)
+            table[-1][name] = score(count_bleu(write(sources), references))["bleu"]
+            print(table[-1], flush=True)
+    best = {name: max(table, key=itemgetter(name)) for name in settings["systems"]}
+    chosen = {name: float(row["learning rate"]) for name, row in best.items()}
+    os.environ["COURSE_RESULTS"] = str(LEDGER)
+    record_result(
+        "seq2seq-tuning",
+        notebook="08",
+        model="LSTM encoder-decoder, dot attention",
+        dataset="phrasebook",
+        metric="validation BLEU, best of three learning rates",
+        value=best["dot"]["dot"],
+        floor=settings["floor"],
+        baseline=best["plain"]["plain"],
+        baseline_name="plain LSTM, best of three",
+        runs="1 seed",
+        training_cpu_seconds=settings["cpu_seconds"],
+        chosen=chosen,
+        table=table,
+    )
+    if chosen != settings["systems"]:
+        raise ValueError(f"the settings do not hold the best learning rates, {chosen}")
 
 
 def main() -> None:
@@ -241,11 +289,17 @@ def main() -> None:
     parser.add_argument("dataset", nargs="?", default="phrasebook", choices=list(SETTINGS))
     parser.add_argument("--cpu-seconds", type=float, help="for each system, instead of the usual")
     parser.add_argument("--trial", action="store_true", help="validation only, nothing written")
+    parser.add_argument("--tune", action="store_true", help="try learning rates on validation")
     arguments = parser.parse_args()
+    if arguments.tune and arguments.dataset != "phrasebook":
+        parser.error("--tune tries learning rates for the phrasebook alone")
     dataset, settings = arguments.dataset, dict(SETTINGS[arguments.dataset])
     settings["cpu_seconds"] = arguments.cpu_seconds or settings["cpu_seconds"]
 
     splits, vocabularies, train_ids = prepare(dataset)
+    if arguments.tune:
+        tune(splits, vocabularies, train_ids, settings)
+        return
     models, writers, systems = {}, {}, {}
     sources, references = group_references(splits["validation"])
     for name in settings["systems"]:
@@ -254,8 +308,12 @@ def main() -> None:
         systems[name] = progress | {
             "parameters": models[name].count_params(),
             "hidden_dim": models[name].get_layer("decoder").units,
+            "learning_rate": settings["systems"][name],
             "validation": score(count_bleu(writers[name](sources), references)),
         }
+        if name != "plain":
+            found = measure_last(models[name], splits["validation"], vocabularies)
+            systems[name]["looks_at_last"] = found
         print(name, systems[name], flush=True)
     if arguments.trial:
         return
@@ -268,7 +326,9 @@ def main() -> None:
             counts[split, name] = found
             systems[name][split] = score(found)
             if "alignment" in splits[split] and name != "plain":
-                systems[name][split]["aer"] = measure_aer(model, splits[split], vocabularies)
+                links = align(model, splits[split], vocabularies)
+                gold = list(splits[split]["alignment"])
+                systems[name][split]["aer"] = measure_alignment_error(links, gold)
             if name != "plain":
                 gain, interval = score_gain(found, counts[split, "plain"])
                 systems[name][split] |= {"gain": gain, "gain_interval": interval}

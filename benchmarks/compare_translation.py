@@ -2,8 +2,8 @@
 
 All have about the same number of parameters, the same data, the same CPU-seconds on one thread,
 and were tuned with three trials of the learning rate on validation each: those of the LSTMs are
-told in notebooks 05 and 08, those of the Transformer run here. The test splits are read once, when
-all are trained.
+in data/results/seq2seq-tuning.json, those of the Transformer run here. The test splits are read
+once, when all are trained.
 
 Run after `benchmarks.compare_seq2seq`, whose models it loads from build/ (it trains them if they
 are missing): `python -m benchmarks.compare_translation [--cpu-seconds N]` (10 CPU-minutes). It

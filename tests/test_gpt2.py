@@ -210,6 +210,18 @@ def test_loading_holds_one_array_at_a_time(checkpoint, monkeypatch):
     assert len(most) == len(model.weights) and max(most) == 1
 
 
+def test_loading_reads_every_array_once(checkpoint, monkeypatch):
+    keys, read_array = [], gpt2.read_array
+
+    def read_and_note(path, key, shape):
+        keys.append(key)
+        return read_array(path, key, shape)
+
+    monkeypatch.setattr(gpt2, "read_array", read_and_note)
+    model = gpt2.load_gpt2(checkpoint)
+    assert len(keys) == len(set(keys)) == len(model.weights)
+
+
 def test_pickle_is_refused(copied):
     (copied / "model.safetensors").rename(copied / "pytorch_model.bin")
     with pytest.raises(gpt2.CheckpointError, match="pytorch_model.bin, a pickle"):

@@ -74,7 +74,7 @@ def get_config(size: str) -> GPT2Config:
 
 
 def make_embedding(
-    rows: int, hidden_dim: int, *, name: str, spread: float
+    rows: int, hidden_dim: int, *, name: str, spread: float, vectors=None
 ) -> keras.layers.Embedding:
     """Return a table with a vector for each of `rows` tokens or places. Built in notebook 06.
 
@@ -83,9 +83,10 @@ def make_embedding(
         hidden_dim: D.
         name: of the layer.
         spread: standard deviation of the vectors at the start.
+        vectors: a Keras initializer that gives the vectors instead.
     """
     normal = keras.initializers.RandomNormal(stddev=spread) if spread else "zeros"
-    layer = keras.layers.Embedding(rows, hidden_dim, normal, name=name)
+    layer = keras.layers.Embedding(rows, hidden_dim, vectors or normal, name=name)
     layer.build((None, None))
     return layer
 
@@ -212,6 +213,7 @@ class GPT2(keras.Model):
 
     Args:
         config: the sizes of the model.
+        tokens: a Keras initializer for the vectors of the tokens; drawn as the rest if None.
 
     Example:
         >>> model = GPT2(GPT2Config(vocabulary_size=9, hidden_dim=4, num_layers=1, num_heads=2))
@@ -219,11 +221,11 @@ class GPT2(keras.Model):
         (1, 3, 9)
     """
 
-    def __init__(self, config: GPT2Config, **kwargs):
+    def __init__(self, config: GPT2Config, tokens=None, **kwargs):
         super().__init__(**kwargs)
         self.config, D, spread = config, config.hidden_dim, config.initializer_range
         V, T = config.vocabulary_size, config.context_length
-        self.token_embedding = make_embedding(V, D, name="tokens", spread=spread)
+        self.token_embedding = make_embedding(V, D, name="tokens", spread=spread, vectors=tokens)
         self.position_embedding = make_embedding(T, D, name="positions", spread=spread)
         self.dropout = keras.layers.Dropout(config.dropout)
         self.blocks = [Block(config, name=f"block_{k}") for k in range(config.num_layers)]
@@ -334,6 +336,9 @@ FIXED = {  # what config.json may say about GPT-2, and has to say if it does
 }
 
 
+TOKENS = "wte.weight"  # the name of the largest array
+
+
 class CheckpointError(RuntimeError):
     """A checkpoint could not be had or is not one of GPT-2; the message says why."""
 
@@ -408,7 +413,7 @@ def read_config(folder: Path) -> GPT2Config:
 def name_weights(model: GPT2) -> dict[str, keras.Variable]:
     """Return the model's weights under the names they have in a checkpoint."""
     named = {
-        "wte.weight": model.token_embedding.embeddings,
+        TOKENS: model.token_embedding.embeddings,
         "wpe.weight": model.position_embedding.embeddings,
     }
     layers = {"ln_f": model.final_norm}
@@ -465,38 +470,63 @@ def load_gpt2(source: str | Path, *, timeout: float = 5, **changes) -> GPT2:
     """
     folder = find_checkpoint(source, timeout=timeout)
     config = dataclasses.replace(read_config(folder), **changes)
-    # Drawing a hundred million numbers to throw them away takes longer than reading the file.
-    model = GPT2(dataclasses.replace(config, initializer_range=0.0), name="gpt2")
-    read_weights(model, folder)
+    places = find_arrays(folder)
+
+    def read_tokens(shape, dtype):
+        return ops.convert_to_tensor(read_array(*places[TOKENS], tuple(shape)), dtype)
+
+    # Drawing a hundred million numbers to throw them away takes longer than reading the file, and
+    # the table of the tokens, the largest array, is never in memory beside one of zeros.
+    drawn = dataclasses.replace(config, initializer_range=0.0)
+    model = GPT2(drawn, read_tokens if TOKENS in places else None, name="gpt2")
+    read_weights(model, folder, but=TOKENS)
     model.config = config
     return model
 
 
-def read_weights(model: GPT2, folder: Path) -> None:
-    """Give a model the weights of a checkpoint; one at a time is in memory twice.
+def find_arrays(folder: Path) -> dict[str, tuple[Path, str]]:
+    """Return where a checkpoint keeps its arrays: the file and the key there, by the name in GPT-2.
 
     Raises:
-        CheckpointError: a file is damaged, or its weights are not those of this model.
+        CheckpointError: a file is damaged, or there is none.
     """
     from safetensors import SafetensorError, safe_open
 
-    missing = name_weights(model)
+    places = {}
     for path in list_weight_files(folder):
         try:
             with safe_open(path, framework="numpy") as tensors:
                 keys = list(tensors.keys())
-            for key in reversed(keys):  # wte, the largest, comes last: the others reuse its memory
-                name = key.removeprefix("transformer.")
-                if name.endswith((".attn.bias", ".attn.masked_bias", "lm_head.weight")):
-                    continue  # the mask of old checkpoints; the output, which is tied
-                if name not in missing:
-                    raise CheckpointError(f"{path} holds {key!r}, which GPT-2 does not have")
-                variable = missing.pop(name)
-                variable.assign(read_array(path, key, tuple(variable.shape)))
-        except (SafetensorError, OSError, TypeError) as error:
+        except (SafetensorError, OSError) as error:
             raise CheckpointError(f"{path} is damaged or truncated ({error})") from None
-    if missing:
+        for key in keys:
+            name = key.removeprefix("transformer.")
+            # Left out: the mask of old checkpoints; the output, which is tied.
+            if not name.endswith((".attn.bias", ".attn.masked_bias", "lm_head.weight")):
+                places[name] = path, key
+    return places
+
+
+def read_weights(model: GPT2, folder: Path, *, but: str | None = None) -> None:
+    """Give a model the weights of a checkpoint; one at a time is in memory twice.
+
+    Args:
+        model: the model.
+        folder: the checkpoint.
+        but: the name of an array that the model has already.
+
+    Raises:
+        CheckpointError: a file is damaged, or its weights are not those of this model.
+    """
+    named, places = name_weights(model), find_arrays(folder)
+    if foreign := places.keys() - named:
+        path, key = places[min(foreign)]
+        raise CheckpointError(f"{path} holds {key!r}, which GPT-2 does not have")
+    if missing := named.keys() - places:
         raise CheckpointError(f"{folder} lacks {len(missing)} weights, {min(missing)!r} for one")
+    for name, variable in named.items():
+        if name != but:
+            variable.assign(read_array(*places[name], tuple(variable.shape)))
 
 
 def read_array(path: Path, key: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -505,23 +535,27 @@ def read_array(path: Path, key: str, shape: tuple[int, ...]) -> np.ndarray:
     The file is opened for each anew: while it is open, all that was read of it stays in memory.
 
     Raises:
-        CheckpointError: the array has another shape, or numbers that NumPy does not know.
+        CheckpointError: the array has another shape, or numbers that NumPy does not know, or the
+            file is damaged.
     """
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
-    with safe_open(path, framework="numpy") as tensors:
-        stored = tensors.get_slice(key)
-        if stored.get_dtype() == "BF16":
-            raise CheckpointError(
-                f"{key!r} in {path} is stored as bfloat16; save the checkpoint as float32 or "
-                "float16"
-            )
-        if tuple(stored.get_shape()) != shape:
-            raise CheckpointError(
-                f"{key!r} in {path} has shape {tuple(stored.get_shape())}; by config.json it is "
-                f"{shape}"
-            )
-        return tensors.get_tensor(key)
+    try:
+        with safe_open(path, framework="numpy") as tensors:
+            stored = tensors.get_slice(key)
+            if stored.get_dtype() == "BF16":
+                raise CheckpointError(
+                    f"{key!r} in {path} is stored as bfloat16; save the checkpoint as float32 or "
+                    "float16"
+                )
+            if tuple(stored.get_shape()) != shape:
+                raise CheckpointError(
+                    f"{key!r} in {path} has shape {tuple(stored.get_shape())}; by config.json it "
+                    f"is {shape}"
+                )
+            return tensors.get_tensor(key)
+    except (SafetensorError, OSError, TypeError) as error:
+        raise CheckpointError(f"{path} is damaged or truncated ({error})") from None
 
 
 def save_gpt2(model: GPT2, folder: str | Path, *, dtype: str = "float32") -> None:
