@@ -44,6 +44,14 @@ def test_usage_is_plausible():
     assert re.match(r"\d+ cores, \d+ GB, ", runtime.describe_machine())
 
 
+def test_the_peak_is_that_of_this_process_alone():
+    held = np.ones(10**8, "uint8")  # by the parent
+    code = "from utils.runtime import measure_usage; print(measure_usage()['peak_memory_gb'])"
+    settings = {"cwd": ROOT, "capture_output": True, "text": True, "check": True}
+    found = float(subprocess.run([sys.executable, "-c", code], **settings).stdout)
+    assert 0.005 < found < held.nbytes / 1e9
+
+
 def test_the_environment_is_checked(monkeypatch, tmp_path):
     rows = {row[0]: row for row in environment.check_environment()}
     assert rows["Python"][2] == "" and rows["keras"][2] == ""

@@ -6,10 +6,12 @@ import importlib.metadata
 import logging
 import os
 import platform
+import re
 import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 
@@ -91,6 +93,10 @@ def measure_usage() -> dict[str, float]:
 
         unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes on macOS, else KiB
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        # On Linux it begins with what the parent held when it started this process.
+        status = Path("/proc/self/status")
+        found = re.search(r"VmHWM:\s*(\d+)", status.read_text() if status.exists() else "")
+        peak = 1024 * int(found[1]) if found else peak
     return {
         "seconds": time.time() - process.create_time(),
         "cpu_seconds": times.user + times.system,
