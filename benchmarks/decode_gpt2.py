@@ -2,7 +2,8 @@
 
 All read the same checkpoint of random weights and write greedy text, which must be the same. Each
 runs in a process of its own; their runs alternate, and the ratios are those of medians. KerasHub's
-`GPT2CausalLM` is compiled as it comes, by XLA; where KerasHub is not installed, it is left out.
+`GPT2CausalLM` is compiled as it comes, by XLA with the course's settings; where KerasHub is not
+installed, it is left out.
 Steady speed is that of the tokens after the first: (time of N + 1 new tokens - time of 1) for N.
 Each token reads every weight once, so reading memory bounds the speed; how fast that goes is
 measured in the same run, as the best of several kernels: the median of the rounds, as for the
@@ -269,6 +270,7 @@ def main() -> None:
             baseline_name="transformers' generate",
             runs=f"median of {SETTINGS.rounds}",
             new_tokens=SETTINGS.new_tokens,
+            share_of_bandwidth=table[0]["share of bandwidth"],
             table=table,
         )
 

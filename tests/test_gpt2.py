@@ -107,6 +107,29 @@ def test_impossible_sizes_are_refused(sizes):
         gpt2.GPT2Config(**sizes)
 
 
+def test_dense_layer_equals_that_of_keras():
+    ours = gpt2.make_dense(6, 4, name="ours", spread=0.5)
+    theirs = keras.layers.Dense(4)
+    theirs.build((None, 6))
+    bias = np.random.default_rng(0).normal(size=4)
+    ours.bias.assign(bias)
+    theirs.set_weights([ops.convert_to_numpy(ours.kernel).T, bias])
+    x = np.random.default_rng(1).normal(size=(2, 3, 6)).astype("float32")
+    wanted = ops.convert_to_numpy(theirs(x))
+    np.testing.assert_allclose(ops.convert_to_numpy(ours(x)), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("S", [1, 5])
+def test_dense_layer_in_int8_stays_close(S):
+    layer = gpt2.make_dense(64, 48, name="dense", spread=0.5)
+    x = np.random.default_rng(0).normal(size=(2, S, 64)).astype("float32")
+    before = ops.convert_to_numpy(layer(x))
+    layer.quantize("int8", type_check=False)
+    assert layer.kernel.dtype == "int8"
+    difference = np.abs(ops.convert_to_numpy(layer(x)) - before).max()
+    assert 0 < difference < 0.02 * np.abs(before).max()
+
+
 @pytest.mark.parametrize("config", SMALL)
 def test_the_past_does_not_see_the_future(config):
     model, V = build(config), config.vocabulary_size
@@ -170,6 +193,15 @@ def test_checkpoint_round_trip_is_bit_exact(checkpoint, tmp_path):
     gpt2.save_gpt2(gpt2.load_gpt2(checkpoint), tmp_path)
     for name in ("model.safetensors", "config.json"):
         assert (tmp_path / name).read_bytes() == (checkpoint / name).read_bytes()
+
+
+def test_file_has_the_weights_of_dense_layers_input_by_input(model, checkpoint):
+    stored = safetensors.numpy.load_file(checkpoint / "model.safetensors")
+    D = model.config.hidden_dim
+    for name, shape in {"attn.c_attn": (D, 3 * D), "mlp.c_fc": (D, 4 * D)}.items():
+        assert stored[f"transformer.h.0.{name}.weight"].shape == shape
+    kernel = ops.convert_to_numpy(model.blocks[0].attention.project.kernel)
+    assert np.array_equal(stored["transformer.h.0.attn.c_proj.weight"], kernel.T)
 
 
 def test_half_precision_file_is_half_as_large(checkpoint, tmp_path):

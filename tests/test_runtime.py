@@ -1,3 +1,4 @@
+import os
 import re
 import subprocess
 import sys
@@ -30,6 +31,15 @@ def test_what_was_held_back_is_shown_when_the_block_fails():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert "the reason" in done.stderr and "ImportError" in done.stderr
+
+
+@pytest.mark.parametrize("chosen", [None, "--xla_cpu_enable_fast_math=false"])
+def test_the_start_sets_xla_unless_the_user_did(monkeypatch, chosen):
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    if chosen:
+        monkeypatch.setenv("XLA_FLAGS", chosen)
+    runtime.start()
+    assert os.environ["XLA_FLAGS"] == (chosen or runtime.XLA_FLAGS)
 
 
 def test_an_unknown_backend_is_named(monkeypatch):
