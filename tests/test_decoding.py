@@ -1,5 +1,7 @@
 """Decoding, against hand computations, the definition of the softmax and `transformers`."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -156,6 +158,23 @@ def test_same_seed_same_text_and_a_stream_is_the_text(model):
     parts = list(generator.stream(PROMPTS, 9, seed=1, num_tokens=4))
     assert [part.shape[1] for part in parts] == [4, 4, 1]
     assert np.array_equal(np.concatenate(parts, axis=1), first)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_short_texts_begin_a_long_one_and_share_its_program(monkeypatch, temperature):
+    model = gpt2.GPT2(dataclasses.replace(CONFIG, context_length=64))
+    shapes, read = set(), model.read
+
+    def watch(token_ids, num_padding, cache, **settings):
+        shapes.add(cache[0][0].shape)
+        return read(token_ids, num_padding, cache, **settings)
+
+    monkeypatch.setattr(model, "read", watch)
+    generator = Generator(model, temperature=temperature)
+    long = np.stack(generator(PROMPTS, 30, seed=1))
+    for length in (1, 7):
+        assert np.array_equal(np.stack(generator(PROMPTS, length, seed=1)), long[:, :length])
+    assert len(shapes) == 1  # a program is compiled for every shape
 
 
 def test_text_ends_before_its_stop_token(model):

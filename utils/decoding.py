@@ -175,6 +175,16 @@ def mark_tokens(token_ids, chosen, vocabulary_size: int):
 # Generation with a cache of keys and values
 
 
+def round_up(length: int, multiple: int, most: int) -> int:
+    """Return the next multiple, or `most` if that is less, but no less than `length`.
+
+    Example:
+        >>> round_up(30, 16, 99), round_up(30, 16, 31), round_up(30, 16, 20)
+        (32, 31, 30)
+    """
+    return max(length, min(-(-length // multiple) * multiple, most))
+
+
 def pad_left(texts: list, *, multiple: int = 1, longest: int = 10**9):
     """Put texts of unequal length into one array, padded on the left with zeros.
 
@@ -190,8 +200,7 @@ def pad_left(texts: list, *, multiple: int = 1, longest: int = 10**9):
         >>> pad_left([[1, 2, 3], [4]])[0].tolist()
         [[1, 2, 3], [0, 0, 4]]
     """
-    T = max(len(text) for text in texts)
-    T = max(T, min(-(-T // multiple) * multiple, longest))
+    T = round_up(max(len(text) for text in texts), multiple, longest)
     rows = [np.pad(np.asarray(text, "int32"), (T - len(text), 0)) for text in texts]
     return np.stack(rows), np.array([T - len(text) for text in texts], "int32")
 
@@ -331,12 +340,15 @@ class Generator:
         longest = config.context_length - max_new_tokens
         given, num_padding = pad_left(prompts, multiple=16, longest=longest)
         B, P = given.shape
+        room = round_up(max_new_tokens, 32, config.context_length - P)
         if self.filters["temperature"] == 0:
             noise = np.zeros((1, 1, 1), "float32")
-        elif noise is None:
-            noise = draw_gumbel((max_new_tokens, B, config.vocabulary_size), seed)
+        else:
+            if noise is None:
+                noise = draw_gumbel((max_new_tokens, B, config.vocabulary_size), seed)
+            noise = np.pad(noise, ((0, room - max_new_tokens), (0, 0), (0, 0)))
         noise, num_padding = ops.convert_to_tensor(noise), ops.convert_to_tensor(num_padding)
-        tokens = ops.convert_to_tensor(np.pad(given, ((0, 0), (0, max_new_tokens))))
+        tokens = ops.convert_to_tensor(np.pad(given, ((0, 0), (0, room))))
         cache, seen = self.read_prompts(ops.convert_to_tensor(given), tokens, num_padding)
         first = t = ops.convert_to_tensor(P, "int32")
         state = (t, tokens, ops.zeros((B,), "bool"), seen, cache)
