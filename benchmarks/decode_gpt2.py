@@ -5,6 +5,8 @@ runs in a process of its own; their runs alternate, and the ratios are those of 
 `GPT2CausalLM` is compiled as it comes, by XLA with the course's settings; where KerasHub is not
 installed, it is left out.
 Steady speed is that of the tokens after the first: (time of N + 1 new tokens - time of 1) for N.
+The others are asked for a text of one token; the course's loop streams the first of N + 1, so that
+both times, and the peak of memory, are those of one compiled program.
 Each token reads every weight once, so reading memory bounds the speed; how fast that goes is
 measured in the same run, as the best of several kernels: the median of the rounds, as for the
 tokens, and the best round beside it.
@@ -71,7 +73,7 @@ def serve_course() -> None:
     generator = Generator(model)
 
     def generate(prompts, count):
-        if count == 1:  # as someone sees it who waits for all
+        if count == 1:  # the first of all, from the program that writes them
             return next(generator.stream(prompts, SETTINGS.new_tokens + 1, num_tokens=1)).tolist()
         return [row.tolist() for row in generator(prompts, count)]
 

@@ -7,10 +7,13 @@ import io
 import json
 import shutil
 import sys
+import types
 import weakref
 
 import keras
+import nbformat
 import numpy as np
+import psutil
 import pytest
 import safetensors.numpy
 from huggingface_hub.errors import LocalEntryNotFoundError
@@ -374,6 +377,27 @@ def test_missing_checkpoint_is_one_clear_error(monkeypatch, source):
     monkeypatch.setenv("COURSE_NO_DOWNLOAD", "1")
     with pytest.raises(gpt2.CheckpointError, match="neither a folder nor"):
         gpt2.load_gpt2(source)
+
+
+@pytest.mark.parametrize(
+    ("choice", "free", "chosen"),
+    [
+        ("auto", 7.9e9, "ours"),
+        ("auto", 8.1e9, "published"),
+        ("published", 1e9, "published"),
+        ("ours", 9e9, "ours"),
+    ],
+)
+def test_notebook_takes_our_model_where_memory_is_short(monkeypatch, capsys, choice, free, chosen):
+    notebook = nbformat.read(ROOT / "notebooks" / "06_gpt2.ipynb", 4)
+    (source,) = [c.source for c in notebook.cells if c.source.startswith("def find_model")]
+    memory = types.SimpleNamespace(available=free)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    monkeypatch.setattr(gpt2, "find_checkpoint", lambda name: name)
+    names = {"MODEL": choice, "PUBLISHED": "published", "OURS": "ours"}
+    exec(source, names | {"psutil": psutil, "gpt2": gpt2}, found := {})
+    assert found["folder"] == chosen
+    assert ("7.9 are free" in capsys.readouterr().out) == (free == 7.9e9)
 
 
 def test_hub_that_does_not_answer_is_one_clear_error(monkeypatch):
