@@ -1,7 +1,36 @@
-"""Batches of texts of similar length, and what a training run shows: one readable table."""
+"""A learning-rate schedule, batches of similar length, the table of a training run, weights."""
+
+import os
+from pathlib import Path
 
 import keras
 import numpy as np
+import safetensors.numpy
+
+
+def warm_up_and_decay(
+    learning_rate: float, steps: int
+) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Return a learning rate that rises for a twentieth of the steps, then falls to 0 as a cosine.
+
+    Built in notebook 02, section 3.
+
+    Args:
+        learning_rate: the highest.
+        steps: of the whole training.
+
+    Example:
+        >>> rate = warm_up_and_decay(0.1, 100)
+        >>> [round(float(rate(step)), 3) for step in (0, 5, 100)]
+        [0.0, 0.1, 0.0]
+
+    Reference:
+        Loshchilov and Hutter 2017, SGDR, equation 5, without restarts.
+    """
+    warmup_steps = max(1, steps // 20)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, steps - warmup_steps, warmup_target=learning_rate, warmup_steps=warmup_steps
+    )
 
 
 class LengthBatches(keras.utils.PyDataset):
@@ -76,3 +105,36 @@ class EpochTable(keras.callbacks.Callback):
 
 def _width(name: str) -> int:
     return max(len(name), 8)
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Write the weights of a model, and nothing else, as float16 in a safetensors file.
+
+    Args:
+        model: its weights are named by their Keras paths, for example `embedding/embeddings`.
+        path: appears only when it is complete.
+    """
+    arrays = {v.path: keras.ops.convert_to_numpy(v).astype("float16") for v in model.weights}
+    part = Path(path).with_suffix(".part")
+    safetensors.numpy.save_file(arrays, part)
+    os.replace(part, path)
+
+
+def load_weights(model: keras.Model, path: Path) -> None:
+    """Give a model the weights that `save_weights` wrote of one like it.
+
+    Raises:
+        ValueError: a weight is missing, left over or of another shape; the model stays as it was.
+    """
+    arrays = safetensors.numpy.load_file(path)
+    wanted = {v.path: tuple(v.shape) for v in model.weights}
+    found = {name: array.shape for name, array in arrays.items()}
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) != found.get(name):
+            raise ValueError(
+                f"{path}: weight {name!r} has shape {found.get(name, 'none')} in the file and "
+                f"{wanted.get(name, 'none')} in the model; build the model that the file's "
+                "README.md describes"
+            )
+    for v in model.weights:
+        v.assign(arrays[v.path].astype("float32"))
