@@ -32,7 +32,6 @@ from utils.results import LEDGER, record_result
 from utils.text import build_vocabulary, encode_texts, look_up_vectors
 
 VOCABULARY_SIZE = 20_000
-FLOOR = 0.875
 SEEDS = 3
 
 
@@ -127,7 +126,6 @@ def main() -> None:
         dataset="imdb",
         metric="test accuracy",
         value=np.mean(values),
-        floor=FLOOR,
         baseline=baseline_correct.mean(),
         baseline_name="TF-IDF + logistic regression",
         runs=f"{len(values)} seeds" if len(values) > 1 else "1 seed",

@@ -1,11 +1,11 @@
 """Translators beside each other: a plain LSTM and three kinds of attention, at equal cost.
 
-Every system has about the same number of parameters (the plain one more units), the same
-CPU-seconds on one thread and the same settings but for the learning rate, which is the best of
-three on the phrasebook's validation split for each (`--tune`); on Tatoeba all have the same one.
-The test splits are read once, when all are trained.
+Every system has about the same number of parameters (the plain one more units), the steps that
+the same CPU-seconds bought on the machine of the ledger, measured once, and the same settings but
+for the learning rate, which is the best of three on the phrasebook's validation split for each
+(`--tune`); on Tatoeba all have the same one. The test splits are read once, when all are trained.
 
-Run: `python -m benchmarks.compare_seq2seq [phrasebook|tatoeba] [--cpu-seconds N]` (10 CPU-minutes
+Run: `python -m benchmarks.compare_seq2seq [phrasebook|tatoeba] [--fraction F]` (10 CPU-minutes
 for the phrasebook, 90 for Tatoeba). It writes data/results/seq2seq.json or seq2seq-tatoeba.json.
 What was trained is kept in build/seq2seq/; a run that was interrupted goes on from there. With
 `--trial` the test splits are not read, and nothing is written. `--tune` (30 CPU-minutes) tries
@@ -49,68 +49,40 @@ from utils.seq2seq import (
     read_alignments,
     translate,
 )
+from utils.training import warm_up_and_decay
 
-SETTINGS = {  # systems: with the highest learning rate of each
+SETTINGS = {  # systems: with the highest learning rate of each; steps: what cpu_seconds bought
     "phrasebook": {
         "systems": {"plain": 5e-3, "dot": 1e-2, "general": 1e-2, "additive": 1e-2},
+        "steps": {
+            "plain": 3900,
+            "dot": 3650,
+            "general": 3620,
+            "additive": 3430,
+            "Transformer": 2740,
+        },
         "cpu_seconds": 150.0,
         "embedding_dim": 64,
         "hidden_dim": 128,  # with dot attention; the others get what has as many parameters
         "dropout": 0.1,
         "batch_size": 64,
         "least": 1,
-        "floor": 85.0,
     },
     "tatoeba": {
         "systems": {"plain": 4e-3, "dot": 4e-3},
+        "steps": {"plain": 8780, "dot": 8940},
         "cpu_seconds": 2700.0,
         "embedding_dim": 128,
         "hidden_dim": 256,
         "dropout": 0.2,
         "batch_size": 128,
         "least": 4,
-        "floor": 33.0,
     },
 }
 TRIALS = (5e-3, 1e-2, 2e-2)  # of which the settings hold the best
 LENGTH = 24  # most tokens of a translation, [END] included
 LENGTHS = {"phrasebook": [(k, k) for k in range(5, 12)] + [(13, 14), (15, 15), (16, 16), (17, 19)]}
 LENGTHS["tatoeba"] = [(k, k + 1) for k in range(2, 14, 2)]
-
-
-class SavedBudget(keras.callbacks.Callback):
-    """Train for a CPU budget that survives an interruption.
-
-    The learning rate is that of `utils.language_models.CpuBudget`.
-
-    Args:
-        path: where the model and, beside it, the progress are saved about every minute.
-        cpu_seconds: the budget.
-        learning_rate: the highest.
-        progress: `used` CPU-seconds and `steps`, changed in place.
-    """
-
-    def __init__(self, path, cpu_seconds: float, learning_rate: float, progress: dict):
-        super().__init__()
-        self.path, self.cpu_seconds, self.learning_rate = path, cpu_seconds, learning_rate
-        self.progress, self.mark, self.saved = progress, time.process_time(), time.monotonic()
-
-    def on_train_batch_begin(self, batch, logs=None):
-        used = min(self.progress["used"] / self.cpu_seconds, 1.0)
-        factor = min(used / 0.05 + 0.02, 1.0) * (1 + np.cos(np.pi * used)) / 2
-        self.model.optimizer.learning_rate = self.learning_rate * factor
-
-    def on_train_batch_end(self, batch, logs=None):
-        now = time.process_time()
-        self.progress["used"] += now - self.mark
-        self.progress["steps"] += 1
-        self.mark = now
-        if self.progress["used"] > self.cpu_seconds:
-            self.model.stop_training = True
-        if self.model.stop_training or time.monotonic() - self.saved > 60:
-            print(f"{self.path.stem} {self.progress} loss {logs['loss']:.4f}", flush=True)
-            save(self.model, self.path, self.progress)
-            self.mark, self.saved = time.process_time(), time.monotonic()
 
 
 def save(model: keras.Model, path, progress: dict) -> None:
@@ -160,13 +132,16 @@ def prepare(dataset: str) -> tuple[dict, list, tuple]:
     return splits, vocabularies, train_ids
 
 
-def train(path, build_model, train_ids, settings: dict) -> tuple[keras.Model, dict]:
-    """Train what `build_model()` returns, or go on training it, until the budget is used.
+def train(path, build_model, train_ids, settings: dict, steps: int) -> tuple[keras.Model, dict]:
+    """Train what `build_model()` returns, or go on training it, for a number of steps.
+
+    Every epoch has an order of its own, so that a run that was interrupted ends with the same
+    weights as one that was not.
 
     Returns:
-        The model and its progress: CPU-seconds `used`, `steps` and `epochs`.
+        The model and its progress: `steps`, `cpu_seconds` used, `epochs` and `tokens_seen`.
     """
-    progress = {"used": 0.0, "steps": 0}
+    progress = {"steps": 0, "cpu_seconds": 0.0}
     if path.exists() and path.with_suffix(".json").exists():
         progress = json.loads(path.with_suffix(".json").read_text(encoding="utf8"))
         custom = {"compute_masked_loss": compute_masked_loss}
@@ -175,13 +150,19 @@ def train(path, build_model, train_ids, settings: dict) -> tuple[keras.Model, di
         path.parent.mkdir(parents=True, exist_ok=True)
         keras.utils.set_random_seed(42)
         model = build_model()
-        optimizer = keras.optimizers.Adam(settings["learning_rate"], clipnorm=1.0)
+        rate = warm_up_and_decay(settings["learning_rate"], steps)
+        optimizer = keras.optimizers.Adam(rate, clipnorm=1.0)
         model.compile(optimizer, compute_masked_loss, jit_compile=False)
-    if progress["used"] < settings["cpu_seconds"]:
+    while progress["steps"] < steps:
         batches = PairBatches(*train_ids, batch_size=settings["batch_size"], seed=progress["steps"])
-        budget = SavedBudget(path, settings["cpu_seconds"], settings["learning_rate"], progress)
-        model.fit(batches, epochs=1000, verbose=0, callbacks=[budget])
+        count, begin = min(len(batches), steps - progress["steps"]), time.process_time()
+        fit = model.fit(batches, steps_per_epoch=count, verbose=0)
+        progress["steps"] += count
+        progress["cpu_seconds"] += time.process_time() - begin
+        print(f"{path.stem} {progress} loss {fit.history['loss'][0]:.4f}", flush=True)
+        save(model, path, progress)
     progress["epochs"] = progress["steps"] * settings["batch_size"] / len(train_ids[0])
+    progress["tokens_seen"] = int(progress["epochs"] * np.count_nonzero(train_ids[1][:, 1:]))
     return model, progress
 
 
@@ -189,14 +170,16 @@ def train_recurrent(system: str, dataset: str, vocabularies, train_ids, settings
     """Train a system with an LSTM as `train` does; its file is named by all that it depends on."""
     sizes = tuple(map(len, vocabularies))
     hidden_dim, rate = find_hidden_dim(system, sizes, settings), settings["systems"][system]
-    path = name_file(dataset, settings["cpu_seconds"], system, rate)
-    settings = settings | {"learning_rate": rate}
-    return train(path, lambda: build(system, sizes, hidden_dim, settings), train_ids, settings)
+    steps, settings = settings["steps"][system], settings | {"learning_rate": rate}
+    path = name_file(dataset, steps, system, rate)
+    return train(
+        path, lambda: build(system, sizes, hidden_dim, settings), train_ids, settings, steps
+    )
 
 
-def name_file(dataset: str, cpu_seconds: float, system: str, rate: float) -> Path:
+def name_file(dataset: str, steps: int, system: str, rate: float) -> Path:
     """Return where a system is kept."""
-    return ROOT / "build" / "seq2seq" / f"{dataset}-{cpu_seconds:.0f}" / f"{system}-{rate:g}.keras"
+    return ROOT / "build" / "seq2seq" / dataset / f"{system}-{rate:g}-{steps}.keras"
 
 
 def build_writer(decode, vocabularies):
@@ -272,7 +255,6 @@ def tune(splits: dict, vocabularies: list, train_ids: tuple, settings: dict) -> 
         dataset="phrasebook",
         metric="validation BLEU, best of three learning rates",
         value=best["dot"]["dot"],
-        floor=settings["floor"],
         baseline=best["plain"]["plain"],
         baseline_name="plain LSTM, best of three",
         runs="1 seed",
@@ -287,14 +269,14 @@ def tune(splits: dict, vocabularies: list, train_ids: tuple, settings: dict) -> 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dataset", nargs="?", default="phrasebook", choices=list(SETTINGS))
-    parser.add_argument("--cpu-seconds", type=float, help="for each system, instead of the usual")
+    parser.add_argument("--fraction", type=float, default=1.0, help="of the usual steps")
     parser.add_argument("--trial", action="store_true", help="validation only, nothing written")
     parser.add_argument("--tune", action="store_true", help="try learning rates on validation")
     arguments = parser.parse_args()
     if arguments.tune and arguments.dataset != "phrasebook":
         parser.error("--tune tries learning rates for the phrasebook alone")
     dataset, settings = arguments.dataset, dict(SETTINGS[arguments.dataset])
-    settings["cpu_seconds"] = arguments.cpu_seconds or settings["cpu_seconds"]
+    settings["steps"] = {k: int(n * arguments.fraction) for k, n in settings["steps"].items()}
 
     splits, vocabularies, train_ids = prepare(dataset)
     if arguments.tune:
@@ -346,9 +328,8 @@ def main() -> None:
         metric="test BLEU",
         value=systems[best]["test"]["bleu"],
         interval=systems[best]["test"]["interval"],
-        floor=settings["floor"],
         baseline=systems["plain"]["test"]["bleu"],
-        baseline_name="plain LSTM at equal parameters and CPU-seconds",
+        baseline_name="plain LSTM at equal parameters and cost",
         runs="1 seed",
         training_cpu_seconds=settings["cpu_seconds"],
         best=best,

@@ -269,7 +269,6 @@ def main() -> None:
             dataset="none: random weights",
             metric=f"tokens a second over {table[0]['threads']} thread(s), transformers = 1",
             value=next(r["course / this"] for r in table if r["writer"] == "transformers"),
-            floor=1.3,
             baseline=1.0,
             baseline_name="transformers' generate",
             runs=f"median of {SETTINGS.rounds}",

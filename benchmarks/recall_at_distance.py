@@ -139,7 +139,6 @@ def main() -> None:
         dataset="random letters",
         metric=f"accuracy {arguments.distances[-1]} letters back",
         value=farthest["attention"],
-        floor=0.9,
         baseline=farthest[best_chain],
         baseline_name=best_chain,
         runs=f"{len(SEEDS)} seeds",

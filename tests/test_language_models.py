@@ -126,29 +126,6 @@ def test_bits_are_those_of_the_loss_whatever_the_spans():
     assert np.allclose(spans[45:], whole[45:], atol=1e-3)
 
 
-def test_budget_stops_and_lets_the_learning_rate_fall(monkeypatch):
-    clock = itertools.count(0, 0.5)  # every look at the clock takes half a second
-    monkeypatch.setattr(lm.time, "process_time", lambda: next(clock))
-    rates = []
-
-    class Watch(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            rates.append(float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)))
-
-    model = lm.build_language_model("SimpleRNN", V, **SIZES)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(1.0), loss, jit_compile=False)
-    budget = lm.CpuBudget(20, 0.1)
-    x = make_ids((200, 4))
-    model.fit(x, x, batch_size=2, epochs=9, verbose=0, callbacks=[budget, Watch()])
-    assert budget.steps == len(rates) < 45
-    assert max(rates) <= 0.1 and rates[0] < rates[3] and rates[-1] < 0.002
-    assert rates[3:] == sorted(rates[3:], reverse=True)
-
-
-# Gradients
-
-
 def test_gradient_equals_finite_differences():
     x = np.array([0.3, -1.2], "float32")
     found = lm.compute_gradient(lambda v: keras.ops.sum(keras.ops.tanh(v) * v), x)

@@ -10,7 +10,6 @@ GOOD = {
     "model": "m",
     "metric": "accuracy",
     "value": 0.8,
-    "floor": 0.7,
     "baseline": 0.6,
     "baseline_name": "b",
     "dataset": "d",
@@ -26,7 +25,7 @@ def test_a_result_is_written_whole(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "change", [{"value": float("nan")}, {"floor": float("inf")}, {"better": "more"}]
+    "change", [{"value": float("nan")}, {"trivial": float("inf")}, {"better": "more"}]
 )
 def test_a_bad_result_leaves_the_old_one(tmp_path, monkeypatch, change):
     monkeypatch.setenv("COURSE_RESULTS", str(tmp_path))
@@ -35,6 +34,39 @@ def test_a_bad_result_leaves_the_old_one(tmp_path, monkeypatch, change):
     with pytest.raises(ValueError, match=r"nan|inf|more"):
         results.record_result("01", **GOOD | change)
     assert (tmp_path / "01.json").read_text() == before and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_floor_is_three_standard_deviations_from_the_mean():
+    values = [0.80, 0.84, 0.82]  # standard deviation 0.02
+    assert results.compute_floor(values, trivial=0.5) == pytest.approx(0.76)
+    assert results.compute_floor(values, trivial=0.79) == 0.79  # never below the trivial answer
+    assert results.compute_floor(values, better="lower", trivial=1.0) == pytest.approx(0.88)
+    assert results.compute_floor(values, better="lower", trivial=0.85) == 0.85
+    assert results.compute_floor([0.8] * 3) == pytest.approx(0.8 * 0.994)  # rounding
+    assert results.compute_floor([0.8, 0.9]) is None
+
+
+def test_the_floor_comes_from_the_runs_that_were_recorded(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_RESULTS", str(tmp_path))
+    monkeypatch.setattr(results, "SPREAD", tmp_path / "spread")
+    assert results.record_result("01", **GOOD, trivial=0.5)["floor"] == 0.5
+    runs = [{"value": value} for value in (0.7, 0.72, 0.74)]
+    results.write_json(tmp_path / "spread" / "01.json", runs)
+    assert results.record_result("01", **GOOD, trivial=0.5)["floor"] == pytest.approx(0.66)
+
+
+HEADLINES = [p for p in sorted(results.LEDGER.glob("*.json")) if p.stem.isdigit()]
+
+
+@pytest.mark.parametrize("path", HEADLINES, ids=lambda p: p.stem)
+def test_every_headline_has_the_floor_of_at_least_three_runs(path):
+    result = json.loads(path.read_text(encoding="utf8"))
+    values = results.load_spread(path.stem)
+    assert len(values) >= 3
+    floor = results.compute_floor(values, better=result["better"], trivial=result["trivial"])
+    assert result["floor"] == pytest.approx(floor)
+    runs = json.loads((results.SPREAD / path.name).read_text(encoding="utf8"))
+    assert {"AVX2", "all"} <= {run["instructions"] for run in runs}
 
 
 @pytest.mark.parametrize("path", sorted(results.LEDGER.glob("*.json")), ids=lambda p: p.stem)

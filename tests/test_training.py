@@ -1,5 +1,11 @@
-import numpy as np
+import os
+import subprocess
+import sys
 
+import numpy as np
+import pytest
+
+from utils.data import ROOT
 from utils.runtime import start
 
 start()
@@ -7,7 +13,13 @@ start()
 import keras  # noqa: E402
 
 from utils.layers import MaskedMaxPooling1D  # noqa: E402
-from utils.training import EpochTable, LengthBatches  # noqa: E402
+from utils.training import (  # noqa: E402
+    EpochTable,
+    LengthBatches,
+    load_weights,
+    save_weights,
+    warm_up_and_decay,
+)
 
 
 def test_the_table_has_a_header_a_row_an_epoch_and_the_last_one(capsys):
@@ -70,3 +82,80 @@ def test_a_model_learns_from_batches_of_several_widths():
     batches = LengthBatches(token_ids, targets, batch_size=16)
     history = model.fit(batches, epochs=30, verbose=0).history["loss"]
     assert history[-1] < 0.01 < history[0]
+
+
+def test_the_learning_rate_rises_for_a_twentieth_and_falls_to_zero():
+    schedule = warm_up_and_decay(0.1, 200)
+    rates = [float(schedule(step)) for step in range(201)]
+    assert rates[0] == 0 and rates[10] == max(rates) == pytest.approx(0.1)
+    assert rates[:11] == sorted(rates[:11]) and rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[105] == pytest.approx(0.05, rel=1e-3) and rates[200] == pytest.approx(0, abs=1e-7)
+
+
+# What fifty steps of training end with must follow from data, seed and steps alone.
+
+FIFTY_STEPS = """
+import hashlib
+from utils.runtime import start
+start(seed=1)
+import keras, numpy as np
+from utils.classifiers import build_classifier, build_cnn
+from utils.seq2seq import CrossAttention, build_translator, compute_masked_loss
+from utils.transformer import build_transformer
+
+random = np.random.default_rng(0)
+ids, labels = random.integers(1, 50, (800, 20)), random.integers(0, 2, 800)
+vectors = random.normal(size=(50, 16)).astype("float32")
+source, target = random.integers(4, 50, (800, 9)), random.integers(4, 50, (800, 8))
+digest = hashlib.sha256()
+for model in (build_classifier("lstm", 50), build_cnn("cnn", vectors)):
+    model.fit(ids, labels, batch_size=16, verbose=0)
+    digest.update(b"".join(w.tobytes() for w in model.get_weights()))
+size = {"hidden_dim": 64, "dropout": 0.1}
+for model in (
+    build_translator(50, 50, embedding_dim=32, attention=CrossAttention("dot"), **size),
+    build_transformer(50, 50, num_heads=4, intermediate_dim=128, num_layers=2, **size),
+):
+    model.compile(keras.optimizers.Adam(1e-3, clipnorm=1.0), compute_masked_loss)
+    model.fit((source, target[:, :-1]), target[:, 1:], batch_size=16, verbose=0)
+    digest.update(b"".join(w.tobytes() for w in model.get_weights()))
+print(digest.hexdigest())
+"""
+
+
+def start_fifty_steps(threads):
+    environment = os.environ | {
+        f"TF_NUM_{kind}OP_THREADS": str(threads) for kind in ("INTRA", "INTER")
+    }
+    command = [sys.executable, "-c", FIFTY_STEPS]
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def test_neither_threads_nor_a_busy_machine_change_a_trained_weight():
+    alone = start_fifty_steps(1).communicate()[0]
+    together = [start_fifty_steps(threads) for threads in (1, 2)]
+    digests = [process.communicate()[0] for process in together]
+    assert len(alone.strip()) == 64
+    assert digests == [alone, alone]
+
+
+def test_weights_are_kept_as_float16_and_given_back(tmp_path):
+    def build(units):
+        return keras.Sequential([keras.Input((3,)), keras.layers.Dense(units, name="dense")])
+
+    model, other = build(2), build(2)
+    save_weights(model, tmp_path / "weights.safetensors")
+    load_weights(other, tmp_path / "weights.safetensors")
+    for kept, given in zip(model.get_weights(), other.get_weights(), strict=True):
+        assert np.array_equal(kept.astype("float16").astype("float32"), given)
+    assert [path.name for path in tmp_path.iterdir()] == ["weights.safetensors"]
+
+
+def test_weights_of_another_shape_change_nothing(tmp_path):
+    names = [keras.layers.Dense(units, name="dense") for units in (2, 5)]
+    model, other = (keras.Sequential([keras.Input((3,)), layer]) for layer in names)
+    save_weights(model, tmp_path / "weights.safetensors")
+    before = other.get_weights()
+    with pytest.raises(ValueError, match=r"dense/bias.*\(2,\) in the file and \(5,\) in the model"):
+        load_weights(other, tmp_path / "weights.safetensors")
+    assert all(np.array_equal(a, b) for a, b in zip(before, other.get_weights(), strict=True))

@@ -521,7 +521,7 @@ def check_bottleneck(answer) -> str | None:
             ),
             "b": (
                 False,
-                "both were trained for the same CPU-seconds with the same settings to choose from.",
+                "both got the steps of equal computing time, and the same settings to choose from.",
             ),
             "c": (True, ""),
             "d": (

@@ -4,7 +4,6 @@ Shapes: B batch, T sequence, V vocabulary, D hidden, N tokens of a text.
 """
 
 import re
-import time
 from collections import Counter
 
 import keras
@@ -206,35 +205,6 @@ def make_streams(
         )
 
     return cut(token_ids[:-1]), cut(token_ids[1:])
-
-
-class CpuBudget(keras.callbacks.Callback):
-    """Train for a fixed number of CPU-seconds. Built in notebook 02, section 3.
-
-    The learning rate depends on the share of the budget that is used: it rises over the
-    first twentieth, then falls to zero along half a cosine.
-
-    Args:
-        cpu_seconds: the budget, over all threads of the process.
-        learning_rate: the highest.
-    """
-
-    def __init__(self, cpu_seconds: float, learning_rate: float):
-        super().__init__()
-        self.cpu_seconds, self.learning_rate = cpu_seconds, learning_rate
-
-    def on_train_begin(self, logs=None):
-        self.start, self.steps = time.process_time(), 0
-
-    def on_train_batch_begin(self, batch, logs=None):
-        used = min((time.process_time() - self.start) / self.cpu_seconds, 1.0)
-        factor = min(used / 0.05 + 0.02, 1.0) * (1 + np.cos(np.pi * used)) / 2
-        self.model.optimizer.learning_rate = self.learning_rate * factor
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.steps += 1
-        if time.process_time() - self.start > self.cpu_seconds:
-            self.model.stop_training = True
 
 
 def measure_bits(

@@ -8,12 +8,14 @@ import datetime
 import json
 import math
 import os
+import statistics
 from pathlib import Path
 
 from utils.data import ROOT, list_unverified
 from utils.runtime import describe_machine, list_versions, measure_usage
 
 LEDGER = ROOT / "data" / "results"
+SPREAD = LEDGER / "spread"  # headline results of further runs: other seeds, other processors
 
 
 def record_result(
@@ -23,12 +25,13 @@ def record_result(
     model: str,
     metric: str,
     value: float,
-    floor: float,
     baseline: float,
     baseline_name: str,
     dataset: str,
     runs: str = "1 run",
     better: str = "higher",
+    trivial: float | None = None,
+    values: list[float] | None = None,
     **more,
 ) -> dict:
     """Write one headline result as JSON to `COURSE_RESULTS` (default `build/results/`).
@@ -40,24 +43,28 @@ def record_result(
         model: what was trained, in a few words.
         metric: what `value` measures, for example `"test accuracy"`.
         value: the result.
-        floor: the bar that `value` must reach.
         baseline: the same metric for an honest simple method.
         baseline_name: what that method is.
         dataset: name in the data registry.
         runs: what `value` comes from, for example `"5 folds"`.
         better: `"higher"` or `"lower"`.
-        more: further facts: `values`, `std`, `interval`, ...
+        trivial: the same metric for an answer that needs no learning: the most frequent label,
+            the text copied, the frequencies of characters.
+        values: the result of each seed or fold, where `value` is their mean.
+        more: further facts: `std`, `interval`, `trivial_name`, ...
 
     Returns:
-        What was written.
+        What was written. `floor` is what a run must reach (`compute_floor`), from the runs in
+        `data/results/spread/` if there are some of this name, else from `values`.
 
     Raises:
         ValueError: a number is not finite, or `better` is neither word.
     """
     if better not in ("higher", "lower"):
         raise ValueError(f"better must be 'higher' or 'lower', not {better!r}")
-    for key, number in {"value": value, "floor": floor, "baseline": baseline}.items():
-        if not math.isfinite(number):
+    numbers = {"value": value, "baseline": baseline, "trivial": trivial}
+    for key, number in numbers.items():
+        if number is not None and not math.isfinite(number):
             raise ValueError(f"{key} of result {name!r} is {number}: not a finite number")
     usage = {key: round(number, 2) for key, number in measure_usage().items()}
     result = {
@@ -66,12 +73,14 @@ def record_result(
         "dataset": dataset,
         "metric": metric,
         "value": float(value),
-        "floor": float(floor),
+        "floor": compute_floor(load_spread(name) or values or [], better=better, trivial=trivial),
+        "trivial": None if trivial is None else float(trivial),
         "baseline": float(baseline),
         "baseline_name": baseline_name,
         "better": better,
         "runs": runs,
         **usage,
+        **({"values": values} if values else {}),
         **more,
         "unverified_data": list_unverified(),
         "versions": list_versions("tensorflow", "keras", "numpy"),
@@ -79,11 +88,52 @@ def record_result(
         "date": datetime.date.today().isoformat(),
     }
     folder = Path(os.environ.get("COURSE_RESULTS") or ROOT / "build" / "results")
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{name}.json.part"
-    part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf8")
-    os.replace(part, folder / f"{name}.json")
+    write_json(folder / f"{name}.json", result)
     return result
+
+
+def write_json(path: Path, content: dict | list) -> None:
+    """Write a JSON file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf8")
+    os.replace(part, path)
+
+
+def compute_floor(
+    values: list[float], *, better: str = "higher", trivial: float | None = None
+) -> float | None:
+    """Return what a run must reach: the mean less three standard deviations.
+
+    Where less is better, plus. A standard deviation below 0.2 % of the mean counts as 0.2 %:
+    processors round differently, also where nothing is drawn at random. The floor is never worse
+    than the trivial answer, and with fewer than three values it is the trivial answer.
+
+    Args:
+        values: the same result with other seeds and on other processors.
+        better: `"higher"` or `"lower"`.
+        trivial: the result of an answer that needs no learning.
+
+    Example:
+        >>> round(compute_floor([0.80, 0.82, 0.81], trivial=0.5), 2)
+        0.78
+        >>> compute_floor([0.80], trivial=0.5)
+        0.5
+    """
+    if len(values) < 3:
+        return trivial
+    mean = statistics.mean(values)
+    margin = 3 * max(statistics.stdev(values), 0.002 * abs(mean))
+    if better == "lower":
+        return mean + margin if trivial is None else min(mean + margin, trivial)
+    return mean - margin if trivial is None else max(mean - margin, trivial)
+
+
+def load_spread(name: str) -> list[float]:
+    """Return the results of the runs that `benchmarks/spread.py` made of a notebook, if any."""
+    path = SPREAD / f"{name}.json"
+    runs = json.loads(path.read_text(encoding="utf8")) if path.exists() else []
+    return [run["value"] for run in runs]
 
 
 def load_results(folder: Path = LEDGER) -> dict[str, dict]:
@@ -93,12 +143,14 @@ def load_results(folder: Path = LEDGER) -> dict[str, dict]:
 
 
 def passes_floor(result: dict) -> bool:
-    """Return whether a result reaches its floor.
+    """Return whether a result reaches its floor, if it has one.
 
     Example:
         >>> passes_floor({"value": 2.4, "floor": 2.45, "better": "lower"})
         True
     """
+    if result["floor"] is None:
+        return True
     if result["better"] == "lower":
         return result["value"] <= result["floor"]
     return result["value"] >= result["floor"]
