@@ -87,6 +87,11 @@ class Page:
         """The course folder."""
         return self.path.resolve().parents[2 if self.is_solutions else 1]
 
+    @property
+    def address(self) -> str:
+        """The repository's address, `""` until it is set."""
+        return sync.load_project(self.root)[0]
+
     @functools.cached_property
     def cells(self) -> list[tuple[str, nbformat.NotebookNode]]:
         """Every cell with its name in messages."""
@@ -269,7 +274,8 @@ def check_title(page: Page) -> Iterator[str]:
     lines = [line.strip() for line in first.source.splitlines() if line.strip()]
     if not lines or not re.match(rf"# {page.number} · \S", lines[0]):
         yield f"cell 1: the title does not read '# {page.number} · Name'"
-    badge = sync.make_badge(page.path.resolve(), page.root)
+    place = page.path.resolve().relative_to(page.root).as_posix()
+    badge = sync.make_badge(page.address, place)
     if [match.strip() for match in sync.BADGE.findall(first.source)] != [badge][: bool(badge)]:
         yield f"cell 1: not the Colab badge {badge or '(there is no address)'!r}: run `make sync`"
     if page.is_solutions:
@@ -290,7 +296,7 @@ def check_bootstrap(page: Page) -> Iterator[str]:
     tagged = [name for name, cell in page.code if "bootstrap" in get_tags(cell)]
     if not page.code or tagged != [page.code[0][0]]:
         yield "the first code cell, and no other, carries the tag 'bootstrap'"
-    elif page.code[0][1].source != sync.make_bootstrap(page.root):
+    elif page.code[0][1].source != sync.make_bootstrap(page.address):
         yield f"{page.code[0][0]}: differs from the generated first cell: run `make sync`"
 
 

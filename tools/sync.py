@@ -60,8 +60,9 @@ NO_ADDRESS = """\
         "under the name nlp-in-keras, then run this cell again."
     )"""
 CLONE = """\
-    REPOSITORY, course = "$address", places[-1]
-    clone = ["git", "clone", "--quiet", "--depth=1", REPOSITORY, str(course)]
+    repository = "$address"
+    course = places[-1]
+    clone = ["git", "clone", "--quiet", "--depth=1", repository, str(course)]
     if "google.colab" not in sys.modules:
         raise RuntimeError(f"No course here: run `{' '.join(clone)}`, then this cell again.")
     subprocess.run(clone, check=True, timeout=120)"""
@@ -102,14 +103,13 @@ def set_address(address: str, root: Path = ROOT) -> None:
     _write(path, text)
 
 
-def make_bootstrap(root: Path = ROOT) -> str:
-    """Return the first code cell of every notebook.
+def make_bootstrap(address: str) -> str:
+    """Return the first code cell of every notebook; `address` is "" until there is one.
 
     Example:
-        >>> compile(make_bootstrap(), "bootstrap", "exec") is not None
-        True
+        >>> "git" in make_bootstrap("https://github.com/ann/nlp"), "git" in make_bootstrap("")
+        (True, False)
     """
-    address, _ = load_project(root)
     if not address:
         return BOOTSTRAP.substitute(imports="", otherwise=NO_ADDRESS)
     clone = CLONE.replace("$address", address)
@@ -205,29 +205,28 @@ def _renew_cells(
 ) -> list[str]:
     """Renew first code cell and badge in place; return what was stale, note what is missing."""
     stale, where = [], path.relative_to(root).as_posix()
+    address, _ = load_project(root)
     tagged = [c for c in notebook.cells if "bootstrap" in c.metadata.get("tags", [])]
     if not tagged:
         errors.append(f"{where}: no cell has the tag bootstrap; add an empty code cell with it")
     for cell in tagged:
-        if cell.source != make_bootstrap(root) or "hide-input" not in cell.metadata.tags:
-            cell.source = make_bootstrap(root)
+        if cell.source != make_bootstrap(address) or "hide-input" not in cell.metadata.tags:
+            cell.source = make_bootstrap(address)
             cell.metadata.tags = ["bootstrap", "hide-input"]
             stale.append(f"{where}: bootstrap cell")
     title = notebook.cells[0]
     if title.cell_type == "markdown" and title.source.startswith("# "):
         name, end, rest = BADGE.sub("", title.source).partition("\n\n")
-        source = "\n\n".join(filter(None, [name, make_badge(path, root)])) + end + rest
+        source = "\n\n".join(filter(None, [name, make_badge(address, where)])) + end + rest
         if source != title.source:
             title.source = source
             stale.append(f"{where}: Colab badge")
     return stale
 
 
-def make_badge(path: Path, root: Path = ROOT) -> str:
+def make_badge(address: str, file: str) -> str:
     """Return the Markdown of a notebook's "Open in Colab" badge; "" without an address."""
-    address, _ = load_project(root)
     place = address.removeprefix("https://github.com/")
-    file = path.relative_to(root).as_posix()
     link = f"https://colab.research.google.com/github/{place}/blob/main/{file}"
     return f"[![Open in Colab]({BADGE_IMAGE})]({link})" if address else ""
 
@@ -363,6 +362,7 @@ def make_notebooks_table(root: Path, folder: Path) -> str:
     """Return the table of notebooks, with the headline result of each."""
     ledger = load_results(root / "data" / "results")
     registry = _load_registry(root)
+    address, _ = load_project(root)
     rows, marked = [], False
     for path in sorted((root / "notebooks").glob("*.ipynb")):
         number = path.name[:2]
@@ -378,9 +378,10 @@ def make_notebooks_table(root: Path, folder: Path) -> str:
                 f"{result['seconds'] / 60:.1f}",
                 f"{result['peak_memory_gb']:.1f} GB",
             ]
-        rows.append([*row, *filter(None, [make_badge(path, root)])])
+        badge = make_badge(address, path.relative_to(root).as_posix())
+        rows.append([*row, badge] if address else row)
     header = ["Notebook", "Data", "Result", "Baseline", "Minutes", "Memory"]
-    header += ["Colab"] if load_project(root)[0] else []
+    header += ["Colab"] if address else []
     return make_table(header, rows, footnote=marked)
 
 
