@@ -280,10 +280,17 @@ def test_a_bad_address_is_refused(repository, address, capsys):
     assert read_all(repository) == before
 
 
-def test_an_address_without_a_place_is_refused(repository):
-    change(repository, "[project.urls]", "[tool.urls]", "pyproject.toml")
+@pytest.mark.parametrize(
+    ("urls", "reason"),
+    [
+        ("[tool.urls]", r"needs a line \[project.urls\] to hold .*ada/course"),
+        ('[project.urls]\nHomepage = "x"', "overwrite a value"),
+    ],
+)
+def test_an_address_without_a_place_is_refused(repository, urls, reason):
+    change(repository, "[project.urls]", urls, "pyproject.toml")
     before = read_all(repository)
-    with pytest.raises(ValueError, match=r"needs a line \[project.urls\] to hold .*ada/course"):
+    with pytest.raises(ValueError, match=reason):
         set_address("https://github.com/ada/course", repository)
     assert read_all(repository) == before
 

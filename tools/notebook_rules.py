@@ -276,7 +276,8 @@ def check_title(page: Page) -> Iterator[str]:
         yield f"cell 1: the title does not read '# {page.number} · Name'"
     place = page.path.resolve().relative_to(page.root).as_posix()
     badge = sync.make_badge(page.address, place)
-    if [match.strip() for match in sync.BADGE.findall(first.source)] != [badge][: bool(badge)]:
+    found = [match.strip() for match in sync.BADGE.findall(first.source)]
+    if found != ([badge] if badge else []):
         yield f"cell 1: not the Colab badge {badge or '(there is no address)'!r}: run `make sync`"
     if page.is_solutions:
         return
@@ -496,6 +497,7 @@ def list_dead_links(markdown: str, path: Path, root: Path) -> Iterator[str]:
         root: the course folder.
     """
     text = strip_code(markdown)
+    # Without an address no page is the repository's own: nothing has "//" there.
     repository = re.escape(urllib.parse.urlsplit(sync.load_project(root)[0]).path or "/")
     own = re.compile(rf"https?://[^/]+(?:/github)?{repository}/(?:blob|tree|raw)/[^/]+/")
     for link in LINK.findall(text) + LINK_DEFINITION.findall(text) + HTML_LINK.findall(text):

@@ -76,7 +76,7 @@ def load_project(root: Path = ROOT) -> tuple[str, str]:
         2
     """
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf8"))["project"]
-    return project.get("urls", {}).get("Repository", ""), project["version"]
+    return project.get("urls", {}).get("Repository", "").rstrip("/"), project["version"]
 
 
 def set_address(address: str, root: Path = ROOT) -> None:
@@ -100,6 +100,7 @@ def set_address(address: str, root: Path = ROOT) -> None:
     text, places = URLS.subn(f"[project.urls]\n{line}", path.read_text(encoding="utf8"))
     if not places:
         raise ValueError(f"pyproject.toml needs a line [project.urls] to hold {address!r}; add it")
+    tomllib.loads(text)  # refuses a second Repository
     _write(path, text)
 
 
@@ -210,9 +211,9 @@ def _renew_cells(
     if not tagged:
         errors.append(f"{where}: no cell has the tag bootstrap; add an empty code cell with it")
     for cell in tagged:
-        if cell.source != make_bootstrap(address) or "hide-input" not in cell.metadata.tags:
-            cell.source = make_bootstrap(address)
-            cell.metadata.tags = ["bootstrap", "hide-input"]
+        tags = list(dict.fromkeys([*cell.metadata.tags, "hide-input"]))
+        if cell.source != make_bootstrap(address) or cell.metadata.tags != tags:
+            cell.source, cell.metadata.tags = make_bootstrap(address), tags
             stale.append(f"{where}: bootstrap cell")
     title = notebook.cells[0]
     if title.cell_type == "markdown" and title.source.startswith("# "):
