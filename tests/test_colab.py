@@ -12,21 +12,22 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from tools import colab
-from tools.sync import ROOT, load_project, make_bootstrap
+from tools.sync import ROOT, make_bootstrap, set_address
 
-ADDRESS, TAG = load_project()
+ADDRESS = "https://github.com/ann/nlp"
 IN_COLAB = "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')\n"
 
 
 @pytest.fixture
 def checkout(tmp_path):
-    """Return a small checkout of the course in a folder of its own."""
+    """Return a small checkout of the course in a folder of its own, with an address."""
     folder = tmp_path / "checkout"
     (folder / "data").mkdir(parents=True)
     (folder / "notebooks" / "solutions").mkdir(parents=True)
     shutil.copytree(ROOT / "utils", folder / "utils", ignore=shutil.ignore_patterns("__py*"))
     for name in ("pyproject.toml", "data/registry.toml"):
         shutil.copy(ROOT / name, folder / name)
+    set_address(ADDRESS, folder)
     (folder / ".gitignore").write_text("build/\n")
     colab.call_git("init", "--quiet", folder=folder)
     return folder
@@ -48,9 +49,9 @@ def list_outputs(notebook):
     return ["".join(o.get("text", "") for o in cell.outputs) for cell in notebook.cells]
 
 
-def run_bootstrap(folder, *, before="", after="", source=None, **env):
-    """Run the first cell as plain Python; return the finished process."""
-    code = f"{before}exec({source or make_bootstrap()!r})\n{after}"
+def run_bootstrap(folder, source, *, before="", after="", **env):
+    """Run a first cell as plain Python; return the finished process."""
+    code = f"{before}exec({source!r})\n{after}"
     env = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")} | env
     command = [sys.executable, "-c", code]
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
@@ -61,17 +62,18 @@ def redirect(target):
     return {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": key, "GIT_CONFIG_VALUE_0": ADDRESS}
 
 
+LOAD = "import utils.data\nprint(utils.data.__file__, len(utils.data.load_registry()) > 3)"
+
+
 def test_colab_clones_once(tmp_path, checkout, empty):
-    snapshot = colab.make_snapshot(checkout, tmp_path / "snapshot", TAG)
-    load = "import utils.data\nprint(utils.data.__file__, len(utils.data.load_registry()) > 3)"
-    path = write_notebook(tmp_path / "01.ipynb", make_bootstrap(), load)
+    snapshot = colab.make_snapshot(checkout, tmp_path / "snapshot")
+    path = write_notebook(tmp_path / "01.ipynb", make_bootstrap(ADDRESS), LOAD)
     places = {"address": ADDRESS, "snapshot": snapshot, "content": empty}
 
     first, loaded = list_outputs(colab.run_as_colab(path, **places))
     assert first == ""
     clone = empty / "nlp-in-keras"
     assert loaded.split() == [str(clone / "utils" / "data.py"), "True"]
-    assert colab.call_git("describe", "--tags", folder=clone).strip() == TAG
     assert (clone / ".git" / "shallow").exists()
 
     again, loaded = list_outputs(colab.run_as_colab(path, **places))
@@ -80,23 +82,47 @@ def test_colab_clones_once(tmp_path, checkout, empty):
     assert [path.name for path in empty.iterdir()] == ["nlp-in-keras"]
 
 
+def test_without_an_address_the_course_is_uploaded(tmp_path, checkout, empty):
+    set_address("none", checkout)
+    source = make_bootstrap("")
+    assert "git" not in source
+    done = run_bootstrap(empty, source, before=IN_COLAB)
+    way_out = f"clone or upload its folder into {empty} under the name nlp-in-keras"
+    check_failure(done, empty, f"RuntimeError: The course is not here: {way_out}, then run this")
+
+    snapshot = colab.make_snapshot(checkout, tmp_path / "snapshot")
+    path = write_notebook(tmp_path / "01.ipynb", source, LOAD)
+    places = {"address": "", "snapshot": snapshot, "content": empty}
+    _, loaded = list_outputs(colab.run_as_colab(path, **places))
+    assert loaded.split() == [str(empty / "nlp-in-keras" / "utils" / "data.py"), "True"]
+
+
+def test_half_a_clone_is_not_taken_for_the_course(tmp_path, checkout, empty):
+    half = empty / "nlp-in-keras" / "utils"
+    half.mkdir(parents=True)
+    source = make_bootstrap(ADDRESS)
+    done = run_bootstrap(empty, source, before=IN_COLAB, **redirect(checkout))
+    assert done.returncode == 1 and "nlp-in-keras' already exists" in done.stderr
+    assert [path.name for path in empty.rglob("*")] == ["nlp-in-keras", "utils"]
+
+
 @pytest.mark.parametrize("before", ["", IN_COLAB])
 @pytest.mark.parametrize("subfolder", [".", "notebooks", "notebooks/solutions"])
 def test_nothing_happens_in_a_checkout(checkout, subfolder, before):
     files = sorted(checkout.rglob("*"))
     after = "import utils.data; print(sys.path[0], utils.data.ROOT)"
     env = {"PYTHONDONTWRITEBYTECODE": "1"}
-    done = run_bootstrap(checkout / subfolder, before=before, after=after, **env)
+    source = make_bootstrap(ADDRESS)
+    done = run_bootstrap(checkout / subfolder, source, before=before, after=after, **env)
     assert (done.stdout, done.stderr) == (f"{checkout} {checkout}\n", "")
     assert sorted(checkout.rglob("*")) == files
 
 
 def test_elsewhere_the_way_out_is_told(empty):
-    done = run_bootstrap(empty)
-    assert done.returncode == 1 and done.stdout == ""
-    last = done.stderr.splitlines()[-1]
-    assert last == f"RuntimeError: Open this notebook inside a clone of {ADDRESS}, or in Colab."
-    assert not any(empty.iterdir())
+    done = run_bootstrap(empty, make_bootstrap(ADDRESS))
+    command = f"git clone --quiet --depth=1 {ADDRESS} {empty / 'nlp-in-keras'}"
+    said = f"RuntimeError: No course here: run `{command}`, then this cell again."
+    check_failure(done, empty, said)
 
 
 def check_failure(done, empty, reason):
@@ -105,20 +131,15 @@ def check_failure(done, empty, reason):
 
 
 def test_missing_remote_fails_quickly(tmp_path, empty):
-    started = time.monotonic()
-    done = run_bootstrap(empty, before=IN_COLAB, **redirect(tmp_path / "nothing"))
+    started, source = time.monotonic(), make_bootstrap(ADDRESS)
+    done = run_bootstrap(empty, source, before=IN_COLAB, **redirect(tmp_path / "nothing"))
     assert time.monotonic() - started < 20
     check_failure(done, empty, "nothing")
 
 
-def test_missing_tag_is_named(tmp_path, checkout, empty):
-    snapshot = colab.make_snapshot(checkout, tmp_path / "snapshot", "v0.0.0")
-    done = run_bootstrap(empty, before=IN_COLAB, **redirect(snapshot))
-    check_failure(done, empty, f"Remote branch {TAG} not found")
-
-
 def test_missing_git_is_told(empty):
-    check_failure(run_bootstrap(empty, before=IN_COLAB, PATH=""), empty, "git")
+    done = run_bootstrap(empty, make_bootstrap(ADDRESS), before=IN_COLAB, PATH="")
+    check_failure(done, empty, "git")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in for git is a shell script")
@@ -126,11 +147,12 @@ def test_stalled_network_ends(tmp_path, empty):
     git = tmp_path / "git"
     git.write_text("#!/bin/sh\nexec sleep 30\n")
     git.chmod(0o755)
-    assert "timeout=120" in make_bootstrap()
-    source = make_bootstrap().replace("timeout=120", "timeout=0.5")
+    source = make_bootstrap(ADDRESS)
+    assert "timeout=120" in source
+    source = source.replace("timeout=120", "timeout=0.5")
     path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
     started = time.monotonic()
-    done = run_bootstrap(empty, before=IN_COLAB, source=source, PATH=path)
+    done = run_bootstrap(empty, source, before=IN_COLAB, PATH=path)
     assert time.monotonic() - started < 20
     check_failure(done, empty, "timed out after")
 
@@ -142,8 +164,8 @@ def test_snapshot_is_what_lies_in_the_folder(tmp_path, checkout):
     (checkout / "utils" / "new.py").write_text("uncommitted")
     (checkout / "build").mkdir()
     (checkout / "build" / "ignored.txt").write_text("ignored")
-    snapshot = colab.make_snapshot(checkout, tmp_path / "snapshot", TAG)
-    committed = colab.call_git("ls-tree", "-r", "--name-only", TAG, folder=snapshot).split()
+    snapshot = colab.make_snapshot(checkout, tmp_path / "snapshot")
+    committed = colab.call_git("ls-tree", "-r", "--name-only", "HEAD", folder=snapshot).split()
     assert {"utils/new.py", "utils/data.py", ".gitignore"} <= set(committed)
     assert not {"pyproject.toml", "build/ignored.txt"} & set(committed)
 
@@ -158,7 +180,7 @@ def test_every_notebook_is_run_and_told(tmp_path, checkout, monkeypatch, capsys)
         "03_weak": write.format("03", result | {"value": 0.7}),
     }
     for name, source in notebooks.items():
-        write_notebook(checkout / "notebooks" / f"{name}.ipynb", make_bootstrap(), source)
+        write_notebook(checkout / "notebooks" / f"{name}.ipynb", make_bootstrap(ADDRESS), source)
     monkeypatch.setattr(colab, "ROOT", checkout)
     monkeypatch.setattr(colab, "RESULTS", tmp_path / "results")
     assert colab.run_all() == 2
@@ -172,7 +194,7 @@ def test_every_notebook_is_run_and_told(tmp_path, checkout, monkeypatch, capsys)
 
 
 def test_unknown_notebook_is_an_error():
-    with pytest.raises(SystemExit, match="no notebook '98'"):
+    with pytest.raises(SystemExit, match="no notebook has the number '98'; known numbers: 00, 01"):
         colab.run_all("98")
 
 
@@ -187,3 +209,37 @@ def test_python_of_another_version_is_refused(monkeypatch):
 def test_python_of_the_right_version_is_found(monkeypatch):
     monkeypatch.setattr(colab, "VERSION", "{}.{}".format(*sys.version_info))
     assert colab.find_python(sys.executable) == sys.executable
+
+
+@pytest.fixture
+def venv(tmp_path, monkeypatch):
+    """Stand in for the commands that make an environment; return the list of what was run."""
+    run = []
+
+    def note(command, **_):
+        run.append([str(word) for word in command])
+        if "venv" in command:
+            python = tmp_path / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+            python.parent.mkdir(parents=True, exist_ok=True)
+            python.touch()
+        return subprocess.CompletedProcess(command, int("-c" in command and "broken" in run))
+
+    monkeypatch.setattr(colab.subprocess, "run", note)
+    monkeypatch.setattr(colab, "find_python", lambda wanted: "python")
+    return run
+
+
+def test_an_environment_is_ready_only_once_its_packages_load(tmp_path, venv):
+    venv.append("broken")
+    with pytest.raises(SystemExit, match="could not install requirements-colab.txt"):
+        colab.make_environment(folder=tmp_path / "venv")
+    assert not (tmp_path / "venv" / ".ready").exists()
+    venv.clear()
+    colab.make_environment(folder=tmp_path / "venv")
+    assert "--clear" in venv[0]  # nothing of the attempt that failed is kept
+    assert (tmp_path / "venv" / ".ready").exists()
+    venv.clear()
+    colab.make_environment(folder=tmp_path / "venv")
+    (forget,) = venv
+    assert "uninstall" in forget and "sacrebleu" in forget
+    assert not {"tensorflow", "pyyaml", "nbclient"} & set(forget)

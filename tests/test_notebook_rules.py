@@ -17,7 +17,7 @@ TITLE = """\
 Three weights beat none.
 
 **Time** one second<br>
-**Memory** 0.1 GB<br>
+**Memory** 1 GB<br>
 **Needs** nothing<br>
 **Data** none
 
@@ -26,10 +26,19 @@ You will be able to
 - count;
 - add;
 - stop."""
+ADDRESS = "https://github.com/ann/nlp"
 CHECKER = "print('Correct' if answer else 'Not done yet: say what a mask is for')"
 HINT = "Not yet: a mask hides something. Look at section 1 again.\n"
 HOME, TEMPORARY, DRIVE = "/".join(["", "home", "ann"]), "/".join(["", "tmp"]), "C:" + r"\data"
 PNG = "iVBORw0KGgo="
+
+
+PROJECT = f"""\
+[project]
+version = "1"
+[project.urls]
+Repository = "{ADDRESS}"
+"""
 
 
 def markdown(source):
@@ -48,18 +57,15 @@ def picture():
 
 
 def make_title(folder):
-    address = sync.load_project()[0].removeprefix("https://github.com/")
-    link = f"https://colab.research.google.com/github/{address}/blob/main/{folder}/01_tiny.ipynb"
-    return TITLE.format(badge=f"[![Open in Colab](badge.svg)]({link})").replace(
-        "(badge.svg)", "(x:y)"
-    )
+    link = f"https://colab.research.google.com/github/ann/nlp/blob/main/{folder}/01_tiny.ipynb"
+    return TITLE.format(badge=f"[![Open in Colab]({sync.BADGE_IMAGE})]({link})")
 
 
 def make_good():
     """Return the cells of a notebook that keeps to every rule, by name."""
     return {
         "title": markdown(make_title("notebooks")),
-        "bootstrap": code(sync.make_bootstrap(), tags=["bootstrap"]),
+        "bootstrap": code(sync.make_bootstrap(ADDRESS), tags=["bootstrap"]),
         "setup heading": markdown("## Setup"),
         "setup": code("import matplotlib.pyplot as plt\nimport numpy as np"),
         "settings heading": markdown("## Settings"),
@@ -95,7 +101,7 @@ def make_solutions():
     """Return the cells of its solutions, by name."""
     return {
         "title": markdown(make_title("notebooks/solutions").split("\n\nThree")[0]),
-        "bootstrap": code(sync.make_bootstrap(), tags=["bootstrap"]),
+        "bootstrap": code(sync.make_bootstrap(ADDRESS), tags=["bootstrap"]),
         "setup heading": markdown("## Setup"),
         "setup": code("import numpy as np"),
         "exercises": markdown("## Exercises"),
@@ -124,6 +130,7 @@ def write(root, cells, name="01_tiny", **changes):
 def root(tmp_path):
     """A course folder with what the good notebook links to."""
     (tmp_path / "utils").mkdir()
+    (tmp_path / "pyproject.toml").write_text(PROJECT, encoding="utf8")
     (tmp_path / "GUIDE.md").write_text("# Guide\n\n## First steps\n", encoding="utf8")
     write(tmp_path, make_solutions(), "solutions/01_tiny")
     return tmp_path
@@ -234,8 +241,8 @@ def test_messages_name_the_cell(root, name, cell, where):
     [
         ("# 01 ·", "# 02 ·", "the title does not read '# 01 · Name'"),
         ("Three weights beat none.", "", "no sentence that claims something"),
-        ("Open in Colab", "Open", "no Colab badge"),
-        ("01_tiny.ipynb)", "02_tiny.ipynb)", "no Colab badge that opens this notebook"),
+        ("Open in Colab", "Open", "not the Colab badge"),
+        ("01_tiny.ipynb)", "02_tiny.ipynb)", "not the Colab badge '[![Open in Colab]("),
         ("**Time**", "Time", "no line begins with **Time**"),
         ("**Memory**", "Memory", "no line begins with **Memory**"),
         ("**Needs**", "Needs", "no line begins with **Needs**"),
@@ -248,6 +255,14 @@ def test_title_cell(root, old, new, said):
     cells = make_good()
     cells["title"].source = cells["title"].source.replace(old, new)
     find_one(rules.list_problems(write(root, cells)), said, "cell 1")
+
+
+def test_without_an_address_there_is_no_badge(root):
+    sync.set_address("none", root)
+    cells = make_good() | {"bootstrap": code(sync.make_bootstrap(""), tags=["bootstrap"])}
+    find_one(rules.list_problems(write(root, cells)), "not the Colab badge '(there is no address)'")
+    cells["title"].source = sync.BADGE.sub("", cells["title"].source)
+    assert rules.list_problems(write(root, cells)) == []
 
 
 def test_title_comes_first(root):
@@ -359,8 +374,7 @@ def test_numbers_that_are_no_quoted_result(root, prose):
 
 
 def test_links_that_lead_somewhere(root):
-    address = sync.load_project()[0]
-    own = f"[a]({address}/blob/main/GUIDE.md) [b]({address}/blob/main/gone.md)"
+    own = f"[a]({ADDRESS}/blob/main/GUIDE.md) [b]({ADDRESS}/blob/main/gone.md)"
     links = "[c](01_tiny.ipynb#A-figure) `[d](gone)` [e](https://example.org/gone)"
     cells = make_good()
     cells["settings heading"].source += f"\n\n{own} {links}"

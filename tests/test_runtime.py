@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from utils import environment, runtime
+from utils import runtime
 from utils.data import ROOT
 
 
@@ -60,20 +60,6 @@ def test_the_peak_is_that_of_this_process_alone():
     settings = {"cwd": ROOT, "capture_output": True, "text": True, "check": True}
     found = float(subprocess.run([sys.executable, "-c", code], **settings).stdout)
     assert 0.005 < found < held.nbytes / 1e9
-
-
-def test_the_environment_is_checked(monkeypatch, tmp_path):
-    rows = {row[0]: row for row in environment.check_environment()}
-    assert rows["Python"][2] == "" and rows["keras"][2] == ""
-    monkeypatch.setenv("COURSE_CACHE", str(tmp_path))
-    monkeypatch.setattr(environment, "MEMORY_GB", 10**6)
-    monkeypatch.setattr(environment, "read_pins", lambda: {"keras": "9.0.0", "no-such": "1.0"})
-    rows = {row[0]: row for row in environment.check_environment()}
-    assert rows["data movie-snippets"][2] == "python -m utils.data movie-snippets"
-    assert "close other programs" in rows["free memory"][2]
-    assert "data smollm2-135m" not in rows  # only `make torch` fetches it
-    assert rows["keras"][2] == "pip install keras==9.0.0"
-    assert rows["no-such"][1:] == ("not installed", "pip install no-such==1.0")
 
 
 def test_memory_of_a_function_is_seen():

@@ -8,6 +8,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tools.sync import (
+    BADGE,
     FOOTNOTE,
     ROOT,
     SyncError,
@@ -15,9 +16,11 @@ from tools.sync import (
     load_project,
     main,
     make_bootstrap,
+    set_address,
     sync,
 )
 
+ADDRESS = "https://github.com/ann/nlp"
 RESULT = {
     "notebook": "01",
     "model": "LSTM",
@@ -93,6 +96,7 @@ def write_notebook(path, *, title="# 01 · Reviews\n\nThey can be told apart."):
 def repository(tmp_path):
     for name in ("pyproject.toml", "CITATION.cff"):
         shutil.copy(ROOT / name, tmp_path / name)
+    set_address(ADDRESS, tmp_path)
     (tmp_path / "data" / "results").mkdir(parents=True)
     (tmp_path / "notebooks" / "solutions").mkdir(parents=True)
     (tmp_path / "data" / "registry.toml").write_text(REGISTRY)
@@ -150,9 +154,11 @@ def test_notebook_is_filled_and_keeps_its_outputs(repository):
         notebook = nbformat.read(path, as_version=4)
         title, first, words, code = notebook.cells
         place = path.relative_to(repository).as_posix()
-        assert title.source.startswith("# 01 · Reviews\n\nThey can be told apart.\n\n[![Open in")
-        assert title.source.endswith(f"/OWNER/REPO/blob/main/{place})")
-        assert first.source == make_bootstrap()
+        assert title.source.startswith("# 01 · Reviews\n\n[![Open in Colab](")
+        claim = "They can be told apart."
+        assert title.source.endswith(f"/github/ann/nlp/blob/main/{place})\n\n{claim}")
+        assert first.source == make_bootstrap(ADDRESS)
+        assert first.metadata.tags == ["bootstrap", "hide-input"]
         assert words.source == "It reaches <!--= 01 value .1% -->81.5%<!--/-->."
         assert code.outputs[0].data["text/plain"] == "2"
         assert path.read_bytes().endswith(b"}\n")
@@ -187,6 +193,10 @@ def change_bootstrap(repository):
     change(repository, "places = [here, ", "places = [", "notebooks/01_reviews.ipynb")
 
 
+def show_bootstrap(repository):
+    change(repository, "hide-input", "setup", "notebooks/01_reviews.ipynb")
+
+
 def change_badge(repository):
     change(repository, "main/notebooks/01_", "main/notebooks/00_", "notebooks/01_reviews.ipynb")
 
@@ -201,8 +211,9 @@ def change_version(repository):
         (change_number, {"README.md: 01 value .3f"}),
         (change_table, {"README.md: table results"}),
         (change_bootstrap, {"notebooks/01_reviews.ipynb: bootstrap cell"}),
+        (show_bootstrap, {"notebooks/01_reviews.ipynb: bootstrap cell"}),
         (change_badge, {"notebooks/01_reviews.ipynb: Colab badge"}),
-        (change_version, {"CITATION.cff: version"}),
+        (change_version, {"CITATION.cff: version or address"}),
         (
             change_ledger,
             {
@@ -223,18 +234,65 @@ def test_staleness_is_noticed_and_mended(repository, edit, places):
     assert sync(repository, write=False) == []
 
 
-def test_new_address_reaches_every_place(repository):
-    change(repository, "# A course", "# A course\n\n    git clone https://github.com/OWNER/REPO\n")
-    sync(repository)
-    change(repository, "github.com/OWNER/REPO", "github.com/ada/course", "pyproject.toml")
+def test_version_reaches_the_citation(repository):
     change(repository, 'version = "', 'version = "9.', "pyproject.toml")
     sync(repository)
-    everything = b"".join(read_all(repository).values())
-    assert b"OWNER" not in everything
-    assert b"git clone https://github.com/ada/course\n" in everything
-    assert b"github/ada/course/blob/main/notebooks/solutions/01_reviews.ipynb" in everything
-    assert b'TAG = \\"https://github.com/ada/course\\", \\"v9.' in everything
-    assert b"\nversion: 9." in everything
+    assert "\nversion: 9." in read(repository, "CITATION.cff")
+
+
+def test_an_address_is_set_in_every_place_and_taken_away(repository):
+    assert main(["--address", "none"], root=repository) == 0
+    without = read_all(repository)
+    assert load_project(repository)[0] == ""
+    shown = b"".join(text for path, text in without.items() if path.name != "pyproject.toml")
+    for word in (b"Colab", b"github.com", b"repository-code"):
+        assert word not in shown
+
+    for place, ending in (("ann/nlp", ".git/"), ("ada-2/a.course", "")):
+        address = f"https://github.com/{place}"
+        assert main(["--address", address + ending], root=repository) == 0
+        assert main(["--check"], root=repository) == 0
+        files = {path.relative_to(repository): text for path, text in read_all(repository).items()}
+        text = b"".join(files[path] for path in files if path.name != "pyproject.toml").decode()
+        link = f"https://colab.research.google.com/github/{place}/blob/main/notebooks/"
+        assert text.count(f"{link}01_reviews.ipynb") == 2  # its badge, the README's table
+        assert text.count(f"{link}solutions/01_reviews.ipynb") == 1
+        assert text.count(f'repository = \\"{address}\\"') == 2
+        assert text.count(f"\nrepository-code: {address}\n") == 1
+        assert "| Memory | Colab |" in text
+    assert "ann/nlp" not in text
+
+    assert main(["--address", "none"], root=repository) == 0
+    assert read_all(repository) == without
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "ann/nlp", "http://github.com/ann/nlp", "https://gitlab.com/ann/nlp", f"{ADDRESS}/tree/x"]
+    + ["https://github.com/ann", "https://github.com/../nlp", 'https://github.com/ann/n"lp'],
+)
+def test_a_bad_address_is_refused(repository, address, capsys):
+    before = read_all(repository)
+    with pytest.raises(SystemExit):
+        main(["--address", address], root=repository)
+    said = capsys.readouterr().err
+    assert "as in https://github.com/ann/nlp, or none" in said and f"got {address!r}" in said
+    assert read_all(repository) == before
+
+
+@pytest.mark.parametrize(
+    ("urls", "reason"),
+    [
+        ("[tool.urls]", r"needs a line \[project.urls\] to hold .*ada/course"),
+        ('[project.urls]\nHomepage = "x"', "overwrite a value"),
+    ],
+)
+def test_an_address_without_a_place_is_refused(repository, urls, reason):
+    change(repository, "[project.urls]", urls, "pyproject.toml")
+    before = read_all(repository)
+    with pytest.raises(ValueError, match=reason):
+        set_address("https://github.com/ada/course", repository)
+    assert read_all(repository) == before
 
 
 @pytest.mark.parametrize(
@@ -352,7 +410,9 @@ def test_command_line(repository, capsys):
     assert "README.md: marker <!--= 77 value .3f -->" in capsys.readouterr().err
 
 
-def test_project_names_a_repository_and_a_tag():
-    repository, tag = load_project()
-    assert repository.startswith("https://github.com/") and repository.count("/") == 4
-    assert tag[0] == "v" and tag[1].isdigit()
+def test_the_address_shows_only_once_it_is_set():
+    address = load_project()[0]
+    pages = [ROOT / "README.md", *list_notebooks()]
+    badges = sum(bool(BADGE.search(path.read_text(encoding="utf8"))) for path in pages)
+    cited = "repository-code" in (ROOT / "CITATION.cff").read_text(encoding="utf8")
+    assert (badges, cited) == ((len(pages), True) if address else (0, False))

@@ -1,17 +1,18 @@
 """Run the notebooks as Colab would: `python tools/colab.py`, or `... 01` for one.
 
 Makes a virtual environment with Colab's versions (requirements-colab.txt) in build/colab,
-then runs every notebook in a fresh kernel that has a stand-in for `google.colab`, in an
-empty folder, so that its first cell has to clone the course. The clone comes from a snapshot
-of this folder (uncommitted changes included) instead of the network. Started under any Python
-that the course supports; the environment needs a Python 3.13, Colab's own.
+then runs every notebook in a fresh kernel that has a stand-in for `google.colab`, in a folder
+that is empty, so that its first cell has to clone the course, or, while the repository has no
+address, holds an uploaded copy. Both come from a snapshot of this folder (uncommitted changes
+included) instead of the network. Started under any Python that the course supports; the
+environment needs a Python 3.13, Colab's own.
 """
 
 import argparse
-import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VERSION = "3.13"
 ENVIRONMENT = ROOT / "build" / "colab"
 RESULTS = ROOT / "build" / "colab-results"
-CELL_TIMEOUT = 1800  # seconds
+TIMEOUT = 1800  # seconds for one notebook
 
 
 def find_python(wanted: str | None = None) -> str:
@@ -53,25 +54,29 @@ def find_python(wanted: str | None = None) -> str:
 
 
 def make_environment(wanted: str | None = None, folder: Path = ENVIRONMENT) -> Path:
-    """Make a virtual environment with Colab's versions, or bring it up to date.
+    """Make a virtual environment with Colab's versions, or return to it; return its Python.
 
-    Returns:
-        The path of its Python.
+    What a notebook has installed there before is taken out again, as Colab forgets it too.
+
+    Raises:
+        SystemExit: there is no Python of Colab's version, or pip failed.
     """
-    requirements = ROOT / "requirements-colab.txt"
+    requirements = (ROOT / "requirements-colab.txt").read_text(encoding="utf8")
+    digest = hashlib.sha256(requirements.encode()).hexdigest()
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()
-    ready = folder / ".ready"
-    if ready.exists() and ready.read_text() == digest and python.exists():
-        return python
-    print(f"Installing Colab's versions into {folder.relative_to(ROOT)}", flush=True)
-    started = time.monotonic()
-    subprocess.run([find_python(wanted), "-m", "venv", str(folder)], check=True)
-    install = [str(python), "-m", "pip", "install", "--quiet", "-r", str(requirements)]
-    if subprocess.run(install).returncode:
-        raise SystemExit(f"pip could not install {requirements.name}; its reason stands above.")
-    ready.write_text(digest)
-    print(f"Installed in {time.monotonic() - started:.0f} s", flush=True)
+    pip, ready = [str(python), "-m", "pip"], folder / ".ready"
+    if not (ready.exists() and ready.read_text() == digest and python.exists()):
+        print(f"Installing Colab's versions into {folder}", flush=True)
+        subprocess.run([find_python(wanted), "-m", "venv", "--clear", str(folder)], check=True)
+        install = [*pip, "install", "--quiet", "-r", str(ROOT / "requirements-colab.txt")]
+        load = [str(python), "-c", "import keras, nbclient, spacy, tensorflow, transformers"]
+        if subprocess.run(install).returncode or subprocess.run(load).returncode:
+            raise SystemExit("pip could not install requirements-colab.txt; the reason is above.")
+        ready.write_text(digest)
+    course = (ROOT / "requirements.txt").read_text(encoding="utf8")
+    there, pinned = (re.findall(r"^([\w-]+)==", text, re.M) for text in (requirements, course))
+    absent = sorted(set(pinned) - set(there))
+    subprocess.run([*pip, "uninstall", "--quiet", "--yes", *absent], capture_output=True)
     return python
 
 
@@ -86,8 +91,8 @@ def call_git(*arguments: str, folder: Path) -> str:
     return done.stdout
 
 
-def make_snapshot(source: Path, target: Path, tag: str) -> Path:
-    """Copy a checkout's files, ignored ones left out, into a new repository with `tag`."""
+def make_snapshot(source: Path, target: Path) -> Path:
+    """Copy a checkout's files, ignored ones left out, into a new repository."""
     target.mkdir(parents=True)
     listed = call_git("ls-files", "-z", "-co", "--exclude-standard", folder=source)
     for name in filter(None, listed.split("\0")):
@@ -97,23 +102,7 @@ def make_snapshot(source: Path, target: Path, tag: str) -> Path:
     call_git("init", "--quiet", folder=target)
     call_git("add", "--all", "--force", folder=target)
     call_git("commit", "--quiet", "--message", "Snapshot", folder=target)
-    call_git("tag", tag, folder=target)
     return target
-
-
-def make_stand_in(folder: Path) -> dict[str, str]:
-    """Write a stand-in for `google.colab` that every kernel loads at its start.
-
-    Returns:
-        The environment variables that make a kernel load it.
-    """
-    package = folder / "modules" / "google" / "colab"  # no google/__init__.py: others add to it
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("")
-    startup = folder / "ipython" / "profile_default" / "startup"
-    startup.mkdir(parents=True)
-    (startup / "00.py").write_text("import google.colab\n")
-    return {"PYTHONPATH": str(folder / "modules"), "IPYTHONDIR": str(folder / "ipython")}
 
 
 def run_as_colab(path: Path, *, address: str, snapshot: Path, content: Path, **env: str):
@@ -121,8 +110,8 @@ def run_as_colab(path: Path, *, address: str, snapshot: Path, content: Path, **e
 
     Args:
         path: the notebook.
-        address: the repository's address, which its first cell clones.
-        snapshot: the local repository that git is to take instead.
+        address: what its first cell clones; "" if the course is uploaded instead.
+        snapshot: the local repository that git is to take for it, and what is uploaded.
         content: the working folder, Colab's `/content`.
         env: further environment variables of the kernel.
 
@@ -130,69 +119,64 @@ def run_as_colab(path: Path, *, address: str, snapshot: Path, content: Path, **e
         The executed notebook.
 
     Raises:
-        nbclient.exceptions.CellExecutionError: a cell failed.
+        tools.refresh.NotebookError: a cell failed.
     """
+    # Here and not above: whatever starts this file may lack what these modules need.
     import nbformat
-    from nbclient import NotebookClient
 
+    from tools.refresh import run_cells
+
+    if address:
+        env |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_VALUE_0": address}
+        env |= {"GIT_CONFIG_KEY_0": f"url.{snapshot.resolve().as_uri()}.insteadOf"}
+    else:
+        call_git("clone", "--quiet", str(snapshot), "nlp-in-keras", folder=content)
     notebook = nbformat.read(path, as_version=4)
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "PYTEST_"))}
-    instead = {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"url.{snapshot.resolve().as_uri()}.insteadOf",
-        "GIT_CONFIG_VALUE_0": address,
-    }
-    client = NotebookClient(notebook, timeout=CELL_TIMEOUT, kernel_name="python3")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        env = {**kept, **instead, **make_stand_in(Path(folder)), **env}
-        return client.execute(env=env, cwd=str(content))
+        package = Path(folder, "google", "colab")  # no google/__init__.py: others add to it
+        package.mkdir(parents=True)
+        (package / "__init__.py").touch()
+        startup = Path(folder, "ipython", "profile_default", "startup")
+        startup.mkdir(parents=True)
+        (startup / "00.py").write_text("import google.colab\n")
+        env |= {"PYTHONPATH": folder, "IPYTHONDIR": str(Path(folder, "ipython"))}
+        run_cells(notebook, content, environment=env, timeout=TIMEOUT)
+    return notebook
 
 
 def run_all(number: str = "") -> int:
-    """Run the notebooks whose names begin with `number`; return how many failed."""
-    # Here and not above: whatever starts this file may lack what these modules need.
+    """Run the notebook of one number, or all; return how many failed."""
+    from tools.refresh import NotebookError, find_notebooks
     from tools.sync import load_project
     from utils.results import passes_floor
 
-    address, tag = load_project(ROOT)
-    paths = sorted((ROOT / "notebooks").glob(f"{number}*.ipynb"))
-    if not paths:
-        raise SystemExit(f"There is no notebook {number!r} in notebooks/.")
+    try:
+        paths = find_notebooks(number, ROOT)
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
     failed = 0
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        snapshot = make_snapshot(ROOT, Path(folder) / "snapshot", tag)
+        snapshot = make_snapshot(ROOT, Path(folder) / "snapshot")
         for path in paths:
-            content = Path(folder) / path.stem
+            content, record = Path(folder) / path.stem, RESULTS / f"{path.name[:2]}.json"
             content.mkdir()
-            started, verdict, result = time.monotonic(), "ok", None
-            file = RESULTS / f"{path.name[:2]}.json"
-            file.unlink(missing_ok=True)
+            record.unlink(missing_ok=True)
+            places = {"address": load_project(ROOT)[0], "snapshot": snapshot, "content": content}
+            started, verdict, said = time.monotonic(), "ok", ""
             try:
-                places = {"address": address, "snapshot": snapshot, "content": content}
                 run_as_colab(path, **places, COURSE_RESULTS=str(RESULTS))
-            except Exception as error:  # the others still run
+            except NotebookError as error:  # the others still run
                 verdict = "FAILED"
                 print(f"{path.name}: {error}", file=sys.stderr)
-            with contextlib.suppress(FileNotFoundError):
-                result = json.loads(file.read_text(encoding="utf8"))
-                if not passes_floor(result):
-                    verdict = "BELOW FLOOR" if verdict == "ok" else verdict
+            if record.exists():
+                result = json.loads(record.read_text(encoding="utf8"))
+                said = f", {result['metric']} {result['value']:.3f} (floor {result['floor']:.3f})"
+                if verdict == "ok" and not passes_floor(result):
+                    verdict = "BELOW FLOOR"
             failed += verdict != "ok"
-            print(describe(path.name, verdict, time.monotonic() - started, result), flush=True)
+            seconds = time.monotonic() - started
+            print(f"{verdict:<12} {path.name}, {seconds:.0f} s{said}", flush=True)
     return failed
-
-
-def describe(name: str, verdict: str, seconds: float, result: dict | None) -> str:
-    """Return the line of one notebook.
-
-    Example:
-        >>> describe("00_start_here.ipynb", "ok", 7.4, None)
-        'ok           00_start_here.ipynb, 7 s'
-    """
-    line = f"{verdict:<12} {name}, {seconds:.0f} s"
-    if result:
-        line += f", {result['metric']} {result['value']:.3f} (floor {result['floor']:.3f})"
-    return line
 
 
 def main() -> int:

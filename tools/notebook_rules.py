@@ -87,6 +87,11 @@ class Page:
         """The course folder."""
         return self.path.resolve().parents[2 if self.is_solutions else 1]
 
+    @property
+    def address(self) -> str:
+        """The repository's address, `""` until it is set."""
+        return sync.load_project(self.root)[0]
+
     @functools.cached_property
     def cells(self) -> list[tuple[str, nbformat.NotebookNode]]:
         """Every cell with its name in messages."""
@@ -270,9 +275,10 @@ def check_title(page: Page) -> Iterator[str]:
     if not lines or not re.match(rf"# {page.number} · \S", lines[0]):
         yield f"cell 1: the title does not read '# {page.number} · Name'"
     place = page.path.resolve().relative_to(page.root).as_posix()
-    badge = rf"\[!\[Open in Colab\]\(\S+\)\]\(https://colab\.research\.google\.com/\S+/{place}\)"
-    if not re.search(badge, first.source):
-        yield "cell 1: no Colab badge that opens this notebook: run `make sync`"
+    badge = sync.make_badge(page.address, place)
+    found = [match.strip() for match in sync.BADGE.findall(first.source)]
+    if found != ([badge] if badge else []):
+        yield f"cell 1: not the Colab badge {badge or '(there is no address)'!r}: run `make sync`"
     if page.is_solutions:
         return
     head, _, goals = first.source.partition("You will be able to")
@@ -291,7 +297,7 @@ def check_bootstrap(page: Page) -> Iterator[str]:
     tagged = [name for name, cell in page.code if "bootstrap" in get_tags(cell)]
     if not page.code or tagged != [page.code[0][0]]:
         yield "the first code cell, and no other, carries the tag 'bootstrap'"
-    elif page.code[0][1].source != sync.make_bootstrap():
+    elif page.code[0][1].source != sync.make_bootstrap(page.address):
         yield f"{page.code[0][0]}: differs from the generated first cell: run `make sync`"
 
 
@@ -483,7 +489,7 @@ def list_link_problems(path: Path, root: Path) -> list[str]:
 def list_dead_links(markdown: str, path: Path, root: Path) -> Iterator[str]:
     """Find the links that lead nowhere inside the repository.
 
-    Links to the repository's own pages (`…/OWNER/REPO/blob/main/…`) count as inside.
+    Links to the repository's own pages (`…/ann/nlp/blob/main/…`) count as inside.
 
     Args:
         markdown: the text.
@@ -491,8 +497,9 @@ def list_dead_links(markdown: str, path: Path, root: Path) -> Iterator[str]:
         root: the course folder.
     """
     text = strip_code(markdown)
-    repository = urllib.parse.urlsplit(sync.load_project()[0]).path
-    own = re.compile(rf"https?://[^/]+(?:/github)?{re.escape(repository)}/(?:blob|tree|raw)/[^/]+/")
+    # Without an address no page is the repository's own: nothing has "//" there.
+    repository = re.escape(urllib.parse.urlsplit(sync.load_project(root)[0]).path or "/")
+    own = re.compile(rf"https?://[^/]+(?:/github)?{repository}/(?:blob|tree|raw)/[^/]+/")
     for link in LINK.findall(text) + LINK_DEFINITION.findall(text) + HTML_LINK.findall(text):
         folder, address = path.resolve().parent, link
         if match := own.match(link):

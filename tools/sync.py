@@ -3,7 +3,7 @@
 | what | from |
 |---|---|
 | first code cell of every notebook | `make_bootstrap` below |
-| repository address and tag, Colab badges | pyproject.toml |
+| address of the repository, Colab badges, CITATION.cff | pyproject.toml |
 | numbers in prose: `<!--= 01 value .3f -->0.815<!--/-->` | field `value` of data/results/01.json |
 | `<!--= table results -->...<!--/-->`, and `notebooks` | data/results, title cells |
 | `<!--= table data -->...<!--/-->`, and `sources` | data/registry.toml |
@@ -11,7 +11,8 @@
 | `<!--= table quiz 01 -->...<!--/-->`, and `theory` | data/cards |
 
 `python -m tools.sync` rewrites what is stale; `python -m tools.sync --check` only lists it
-and exits with 1. Text in Markdown code is left alone.
+and exits with 1. `python -m tools.sync --address https://github.com/ann/nlp` sets the address
+first; until then there are no badges. Text in Markdown code is left alone.
 """
 
 import argparse
@@ -29,7 +30,6 @@ from utils.results import load_results
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = ("README.md", "TEACHING.md", "CONTRIBUTING.md", "data/README.md")
-CITATION = "CITATION.cff"  # written last: it tells which address stood here before
 # Markdown code comes first, so that a marker shown as an example is not one.
 MARKER = re.compile(
     r"(?P<fence>`{3,})[\s\S]*?(?P=fence)|`[^`\n]+`"
@@ -37,47 +37,84 @@ MARKER = re.compile(
 )
 LINE_START = re.compile(r"[\s>]*([-*+]\s+|\d+[.)]\s+)?")
 BADGE_IMAGE = "https://colab.research.google.com/assets/colab-badge.svg"
-BADGE = re.compile(r"\[!\[[^\]]*\]\([^)]*colab-badge\.svg\)\]\([^)]*\)")
+BADGE = re.compile(r"\n*\[!\[[^\]]*\]\([^)]*colab-badge\.svg\)\]\([^)]*\)")
+ADDRESS = re.compile(r"https://github\.com/\w[\w.-]*/\w[\w.-]*", re.A)
+URLS = re.compile(r"^\[project\.urls\]\n(?:Repository = .*\n)?", re.M)
+CITED = re.compile(r"^version: .*\n(?:repository-code: .*\n)?", re.M)
 FOOTNOTE = "† computed on a copy whose hash differs from the registry"
 
 BOOTSTRAP = string.Template("""\
-# Find the course; in Colab, clone it first. In a checkout this only sets the search path.
-import subprocess
-import sys
+# Find the course, so that its package `utils` can be imported.
+${imports}import sys
 from pathlib import Path
 
-REPOSITORY, TAG = "$repository", "$tag"
 here = Path.cwd()
 places = [here, *here.parents, here / "nlp-in-keras"]
-course = next((p for p in places if (p / "utils" / "data.py").exists()), places[-1])
-if not course.exists():
-    if "google.colab" not in sys.modules:
-        raise RuntimeError(f"Open this notebook inside a clone of {REPOSITORY}, or in Colab.")
-    clone = ["git", "-c", "advice.detachedHead=false", "clone", "--quiet", "--depth=1"]
-    subprocess.run([*clone, "--branch", TAG, REPOSITORY, str(course)], check=True, timeout=120)
+course = next((p for p in places if (p / "data" / "registry.toml").exists()), None)
+if course is None:
+$otherwise
 sys.path.insert(0, str(course))""")
+NO_ADDRESS = """\
+    raise RuntimeError(
+        f"The course is not here: clone or upload its folder into {here} "
+        "under the name nlp-in-keras, then run this cell again."
+    )"""
+CLONE = """\
+    repository = "$address"
+    course = places[-1]
+    clone = ["git", "clone", "--quiet", "--depth=1", repository, str(course)]
+    if "google.colab" not in sys.modules:
+        raise RuntimeError(f"No course here: run `{' '.join(clone)}`, then this cell again.")
+    subprocess.run(clone, check=True, timeout=120)"""
 
 
 def load_project(root: Path = ROOT) -> tuple[str, str]:
-    """Return the repository's address and the tag of this version, from pyproject.toml.
+    """Return the repository's address ("" until it is set) and the version, from pyproject.toml.
 
     Example:
-        >>> load_project()[1].startswith("v")
-        True
+        >>> load_project()[1].count(".")
+        2
     """
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf8"))["project"]
-    return project["urls"]["Repository"].removesuffix("/"), f"v{project['version']}"
+    return project.get("urls", {}).get("Repository", "").rstrip("/"), project["version"]
 
 
-def make_bootstrap(root: Path = ROOT) -> str:
-    """Return the first code cell of every notebook.
+def set_address(address: str, root: Path = ROOT) -> None:
+    """Write the repository's address into pyproject.toml, the one place that holds it.
+
+    Args:
+        address: for example `"https://github.com/ann/nlp"`; `"none"` takes it away.
+        root: the repository.
+
+    Raises:
+        ValueError: Colab cannot open it, or there is no place for it; nothing was written.
+    """
+    found = address.strip().rstrip("/").removesuffix(".git")
+    if found != "none" and not ADDRESS.fullmatch(found):
+        raise ValueError(
+            "the address is one that Colab can open, as in https://github.com/ann/nlp, "
+            f"or none, to take it away; got {address!r}"
+        )
+    line = "" if found == "none" else f'Repository = "{found}"\n'
+    path = root / "pyproject.toml"
+    text, places = URLS.subn(f"[project.urls]\n{line}", path.read_text(encoding="utf8"))
+    if not places:
+        raise ValueError(f"pyproject.toml needs a line [project.urls] to hold {address!r}; add it")
+    tomllib.loads(text)  # refuses a second Repository
+    _write(path, text)
+
+
+def make_bootstrap(address: str) -> str:
+    """Return the first code cell of every notebook; `address` is "" until there is one.
 
     Example:
-        >>> compile(make_bootstrap(), "bootstrap", "exec") is not None
-        True
+        >>> "git" in make_bootstrap("https://github.com/ann/nlp"), "git" in make_bootstrap("")
+        (True, False)
     """
-    repository, tag = load_project(root)
-    return BOOTSTRAP.substitute(repository=repository, tag=tag)
+    if not address:
+        return BOOTSTRAP.substitute(imports="", otherwise=NO_ADDRESS)
+    clone = CLONE.replace("$address", address)
+    return BOOTSTRAP.substitute(imports="import subprocess\n", otherwise=clone)
 
 
 class SyncError(ValueError):
@@ -105,17 +142,12 @@ def sync(root: Path = ROOT, *, write: bool = True) -> list[str]:
             others have been filled then.
     """
     ledger = load_results(root / "data" / "results")
-    repository, tag = load_project(root)
-    citation = (root / CITATION).read_text(encoding="utf8")
-    named = re.search(r"^repository-code: (\S+)$", citation, re.M)[1]
+    address, version = load_project(root)
     stale, errors = [], []
 
     def fill(text: str, path: Path) -> str:
-        """Return `text` with address and markers made new; note what was stale or wrong."""
+        """Return `text` with its markers filled; note what was stale or wrong."""
         where = path.relative_to(root).as_posix()
-        if named != repository and named in text:
-            text = text.replace(named, repository)
-            stale.append(f"{where}: repository address")
 
         def fill_marker(match: re.Match) -> str:
             if match["spec"] is None:
@@ -138,25 +170,28 @@ def sync(root: Path = ROOT, *, write: bool = True) -> list[str]:
 
     for path in list_notebooks(root):
         notebook = nbformat.read(path, as_version=4)
-        before = [cell.source for cell in notebook.cells]
+        before = nbformat.writes(notebook)
         stale += _renew_cells(notebook, path, root, errors)
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell.source = fill(cell.source, path)
-        if write and before != [cell.source for cell in notebook.cells]:
-            _write(path, nbformat.writes(notebook).rstrip("\n") + "\n")
+        after = nbformat.writes(notebook)
+        if write and after != before:
+            _write(path, after.rstrip("\n") + "\n")
     for path in (root / name for name in DOCUMENTS):
         if path.exists():
             old = path.read_text(encoding="utf8")
             new = fill(old, path)
             if write and new != old:
                 _write(path, new)
-    cited = fill(citation, root / CITATION)
-    if f"version: {tag[1:]}" not in cited.splitlines():
-        cited = re.sub(r"(?m)^version: .*$", f"version: {tag[1:]}", cited)
-        stale.append(f"{CITATION}: version")
-    if write and cited != citation:
-        _write(root / CITATION, cited)
+    path = root / "CITATION.cff"
+    old = path.read_text(encoding="utf8")
+    code = f"repository-code: {address}\n" if address else ""
+    new = CITED.sub(f"version: {version}\n{code}", old)
+    if new != old:
+        stale.append(f"{path.name}: version or address")
+        if write:
+            _write(path, new)
     if errors:
         raise SyncError("\n".join(errors))
     return stale
@@ -171,34 +206,30 @@ def _renew_cells(
 ) -> list[str]:
     """Renew first code cell and badge in place; return what was stale, note what is missing."""
     stale, where = [], path.relative_to(root).as_posix()
+    address, _ = load_project(root)
     tagged = [c for c in notebook.cells if "bootstrap" in c.metadata.get("tags", [])]
     if not tagged:
         errors.append(f"{where}: no cell has the tag bootstrap; add an empty code cell with it")
     for cell in tagged:
-        if cell.source != make_bootstrap(root):
-            cell.source = make_bootstrap(root)
+        tags = list(dict.fromkeys([*cell.metadata.tags, "hide-input"]))
+        if cell.source != make_bootstrap(address) or cell.metadata.tags != tags:
+            cell.source, cell.metadata.tags = make_bootstrap(address), tags
             stale.append(f"{where}: bootstrap cell")
     title = notebook.cells[0]
     if title.cell_type == "markdown" and title.source.startswith("# "):
-        badge = make_badge(path, root)
-        if BADGE.search(title.source):
-            source = BADGE.sub(lambda _: badge, title.source, count=1)
-        else:  # after the title and the claim
-            parts = title.source.split("\n\n")
-            source = "\n\n".join([*parts[:2], badge, *parts[2:]])
+        name, end, rest = BADGE.sub("", title.source).partition("\n\n")
+        source = "\n\n".join(filter(None, [name, make_badge(address, where)])) + end + rest
         if source != title.source:
             title.source = source
             stale.append(f"{where}: Colab badge")
     return stale
 
 
-def make_badge(path: Path, root: Path = ROOT) -> str:
-    """Return the Markdown of a notebook's "Open in Colab" badge."""
-    repository, _ = load_project(root)
-    place = repository.removeprefix("https://github.com/")
-    file = path.relative_to(root).as_posix()
+def make_badge(address: str, file: str) -> str:
+    """Return the Markdown of a notebook's "Open in Colab" badge; "" without an address."""
+    place = address.removeprefix("https://github.com/")
     link = f"https://colab.research.google.com/github/{place}/blob/main/{file}"
-    return f"[![Open in Colab]({BADGE_IMAGE})]({link})"
+    return f"[![Open in Colab]({BADGE_IMAGE})]({link})" if address else ""
 
 
 def render_marker(spec: str, ledger: dict[str, dict], root: Path, folder: Path) -> str:
@@ -332,6 +363,7 @@ def make_notebooks_table(root: Path, folder: Path) -> str:
     """Return the table of notebooks, with the headline result of each."""
     ledger = load_results(root / "data" / "results")
     registry = _load_registry(root)
+    address, _ = load_project(root)
     rows, marked = [], False
     for path in sorted((root / "notebooks").glob("*.ipynb")):
         number = path.name[:2]
@@ -347,8 +379,10 @@ def make_notebooks_table(root: Path, folder: Path) -> str:
                 f"{result['seconds'] / 60:.1f}",
                 f"{result['peak_memory_gb']:.1f} GB",
             ]
-        rows.append([*row, make_badge(path, root)])
-    header = ["Notebook", "Data", "Result", "Baseline", "Minutes", "Memory", "Colab"]
+        badge = make_badge(address, path.relative_to(root).as_posix())
+        rows.append([*row, badge] if address else row)
+    header = ["Notebook", "Data", "Result", "Baseline", "Minutes", "Memory"]
+    header += ["Colab"] if address else []
     return make_table(header, rows, footnote=marked)
 
 
@@ -436,8 +470,16 @@ def main(arguments: list[str] | None = None, *, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tools.sync", description=__doc__.split("\n")[0]
     )
-    parser.add_argument("--check", action="store_true", help="change nothing, list what is stale")
-    check = parser.parse_args(arguments).check
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--check", action="store_true", help="change nothing, list what is stale")
+    mode.add_argument("--address", help="of the repository, to set first; none takes it away")
+    options = parser.parse_args(arguments)
+    check = options.check
+    if options.address is not None:
+        try:
+            set_address(options.address, root)
+        except ValueError as error:
+            parser.error(str(error))
     try:
         stale = sync(root, write=not check)
     except SyncError as error:
