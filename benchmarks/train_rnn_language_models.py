@@ -1,8 +1,8 @@
 """A GRU over Shakespeare's words, trained for ten passes over the plays, beside the best n-gram.
 
 The network of notebook 02 with more units and more than twenty times its tokens, one seed. The
-n-gram's order and discount are chosen on the validation plays (once: its result in the ledger is used
-again); the test plays are read at the end.
+n-gram's order and discount are chosen on the validation plays (once: its result in the ledger is
+used again); the test plays are read at the end.
 
 Run: `python -m benchmarks.train_rnn_language_models` (40 to 80 minutes: one thread). It writes
 data/results/shakespeare-ngram.json, data/results/shakespeare-rnn.json and the checkpoint that
