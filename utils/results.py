@@ -8,9 +8,10 @@ import datetime
 import json
 import math
 import os
+import tempfile
 from pathlib import Path
 
-from utils.data import ROOT, list_unverified
+from utils.data import ROOT
 from utils.runtime import describe_machine, list_versions, measure_usage
 
 LEDGER = ROOT / "data" / "results"
@@ -33,6 +34,8 @@ def record_result(
 ) -> dict:
     """Write one headline result as JSON to `COURSE_RESULTS` (default `build/results/`).
 
+    Where that folder cannot be written to, it says so, and the lesson goes on.
+
     Args:
         name: file name without ending; the notebook's own headline is named after its
             number, for example `"01"`.
@@ -49,7 +52,7 @@ def record_result(
         more: further facts: `values`, `std`, `interval`, ...
 
     Returns:
-        What was written.
+        The result, as it is written.
 
     Raises:
         ValueError: a number is not finite, or `better` is neither word.
@@ -73,16 +76,23 @@ def record_result(
         "runs": runs,
         **usage,
         **more,
-        "unverified_data": list_unverified(),
         "versions": list_versions("tensorflow", "keras", "numpy"),
         "machine": describe_machine(),
         "date": datetime.date.today().isoformat(),
     }
     folder = Path(os.environ.get("COURSE_RESULTS") or ROOT / "build" / "results")
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{name}.json.part"
-    part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf8")
-    os.replace(part, folder / f"{name}.json")
+    text = json.dumps(result, indent=1) + "\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as part:
+            Path(part, name).write_text(text, encoding="utf8")
+            os.replace(Path(part, name), folder / f"{name}.json")
+    except OSError as error:
+        reason = error.strerror or error
+        print(
+            f"NOTE: result {name!r}, {metric} {value:.4f}, cannot be saved in {folder} ({reason}). "
+            "Let COURSE_RESULTS name a folder you may write to."
+        )
     return result
 
 
