@@ -1,3 +1,4 @@
+import errno
 import json
 
 import pytest
@@ -22,7 +23,7 @@ def test_a_result_is_written_whole(tmp_path, monkeypatch):
     written = results.record_result("01", **GOOD, std=0.01)
     assert results.load_results(tmp_path / "new") == {"01": written}
     assert written["std"] == 0.01 and written["peak_memory_gb"] > 0 and written["cpu_seconds"] > 0
-    assert {"machine", "date", "versions", "unverified_data"} <= written.keys()
+    assert {"machine", "date", "versions"} <= written.keys()
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,32 @@ def test_a_bad_result_leaves_the_old_one(tmp_path, monkeypatch, change):
     with pytest.raises(ValueError, match=r"nan|inf|more"):
         results.record_result("01", **GOOD | change)
     assert (tmp_path / "01.json").read_text() == before and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_a_result_that_cannot_be_saved_is_shown_all_the_same(tmp_path, monkeypatch, capsys, number):
+    monkeypatch.setenv("COURSE_RESULTS", str(tmp_path / "results"))
+    results.record_result("01", **GOOD)
+
+    def refuse(source, target):  # permissions do not hold back a superuser
+        raise OSError(number, "no luck", str(target))
+
+    monkeypatch.setattr(results.os, "replace", refuse)
+    shown = results.record_result("01", **GOOD | {"value": 0.9})
+    assert shown["value"] == 0.9
+    printed = capsys.readouterr().out
+    assert "result '01', accuracy 0.9000, cannot be saved in" in printed and "no luck" in printed
+    assert str(tmp_path / "results") in printed and printed.count("\n") == 1
+    assert results.load_results(tmp_path / "results")["01"]["value"] == 0.8  # the old one
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["01.json"]
+
+
+def test_a_file_in_place_of_the_results_folder_is_left_alone(tmp_path, monkeypatch, capsys):
+    (tmp_path / "results").write_text("mine")
+    monkeypatch.setenv("COURSE_RESULTS", str(tmp_path / "results"))
+    assert results.record_result("01", **GOOD)["value"] == 0.8
+    assert "cannot be saved" in capsys.readouterr().out
+    assert (tmp_path / "results").read_text() == "mine"
 
 
 @pytest.mark.parametrize("path", sorted(results.LEDGER.glob("*.json")), ids=lambda p: p.stem)
