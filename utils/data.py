@@ -187,8 +187,8 @@ def _refuse_paths(name: str, entry: dict) -> None:
         if not re.fullmatch(NAME, each):
             raise DataError(
                 f"The registry names {each!r} for {name!r}: a name begins with a letter or digit "
-                "and has no other signs than '.', '_' and '-'. Nothing was fetched; "
-                "restore the registry with `git checkout -- data/registry.toml`."
+                "and has no other signs than '.', '_' and '-'. Nothing was fetched; mend it in "
+                "data/registry.toml."
             )
 
 
