@@ -3,10 +3,13 @@
 Everything runs on the loopback interface, with a registry and a cache of its own.
 """
 
+import contextlib
 import errno
 import hashlib
+import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -16,14 +19,15 @@ import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from utils import data
+from utils import corpora, data
 from utils.data import DataError, fetch
-from utils.results import record_result
 
 GOOD = b"It is a truth universally acknowledged.\n" * 500
 OTHER = b"Call me Ishmael.\n" * 500
+PAGE = b"<!DOCTYPE html>\n<title>Please log in</title>" + b" " * 30_000
 
 
 class Server(ThreadingHTTPServer):
@@ -36,6 +40,7 @@ class Server(ThreadingHTTPServer):
         self.files = {}
         self.mirrored = {}  # the same for the folder /class
         self.requests = []
+        self.sent = 0  # bytes of a body without end
         self.released = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -58,11 +63,17 @@ class Handler(BaseHTTPRequestHandler):
             content = content[:-1] + b"?"
         if manner == "short":  # half the file, and headers that say nothing else
             content = content[: len(content) // 2]
+        if manner == "page":
+            content = PAGE
         if manner == "slow":
             time.sleep(1)
         self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
+        if manner != "endless":
+            self.send_header("Content-Length", str(len(content)))
         self.end_headers()
+        with contextlib.suppress(OSError):  # the client hangs up, which is right
+            while manner == "endless" and self.server.sent < 2**25:  # enough to see it
+                self.server.sent += self.wfile.write(content)
         half = manner in ("truncated", "stalled")
         self.wfile.write(content[: len(content) // 2] if half else content)
         if manner == "stalled":
@@ -95,7 +106,6 @@ def cache(monkeypatch, tmp_path):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setattr(data, "CONNECT_TIMEOUT", 60)
     monkeypatch.setattr(data, "READ_TIMEOUT", 60)
-    monkeypatch.setattr(data, "_unverified", {})
     return tmp_path / "cache"
 
 
@@ -162,7 +172,9 @@ def test_only_missing_files_are_downloaded(register, server, cache):
     assert server.requests[2:] == ["/good/b.txt"]
 
 
-@pytest.mark.parametrize("manner", ["truncated", "short", "corrupt", "stalled", "absent"])
+@pytest.mark.parametrize(
+    "manner", ["truncated", "short", "corrupt", "stalled", "absent", "endless", "page"]
+)
 def test_the_next_mirror_replaces_a_bad_one(novel, server, manner, monkeypatch):
     if manner == "stalled":
         monkeypatch.setattr(data, "READ_TIMEOUT", 3)  # the good mirror must answer within it
@@ -179,6 +191,8 @@ def test_the_next_mirror_replaces_a_bad_one(novel, server, manner, monkeypatch):
         ("corrupt", "wrong file, its sha256 begins"),
         ("stalled", "no answer within 0.5 s"),
         ("absent", "answered 404"),
+        ("endless", f"more than the registered {len(GOOD)} bytes (stopped there)"),
+        ("page", "begins b'<!DOCTYPE html>\\n<title>Please log in</ti' (a web page, HTML or XML)"),
     ],
 )
 def test_a_bad_download_is_one_clear_error(register, server, cache, manner, reason, monkeypatch):
@@ -227,25 +241,121 @@ def test_a_file_appears_complete_and_in_one_step(novel, cache, monkeypatch):
     assert [fetch("novel")["novel.txt"]] == moves
 
 
-def test_a_damaged_file_is_named_and_left_alone(novel, server, cache):
-    novel("good")
-    path = fetch("novel")["novel.txt"]
-    path.write_bytes(GOOD[:100])
-    with pytest.raises(DataError, match=r"novel\.txt is damaged.*100 of 20000 bytes.*delete it"):
+def count_writes(monkeypatch) -> list[int]:
+    """Note the size that every file opened by `utils.data` for writing has at its end."""
+    sizes = []
+
+    class Counting(io.FileIO):
+        def close(self):
+            if not self.closed:
+                sizes.append(self.tell())
+            super().close()
+
+    def watch(path, mode="r", **options):
+        return Counting(path, "w") if mode == "wb" else open(path, mode, **options)
+
+    monkeypatch.setattr(data, "open", watch, raising=False)
+    return sizes
+
+
+def test_a_body_without_end_is_cut_at_the_registered_size(novel, server, cache, monkeypatch):
+    novel("endless")
+    sizes = count_writes(monkeypatch)
+    with pytest.raises(DataError, match="more than the registered 20000 bytes"):
         fetch("novel")
-    assert path.read_bytes() == GOOD[:100]
-    assert server.requests == ["/good/novel.txt"]
-    path.unlink()
-    assert fetch("novel")["novel.txt"].read_bytes() == GOOD
+    assert sizes == [len(GOOD) + 1]
+    assert list_kept(cache) == []
 
 
-def test_a_damaged_file_of_the_right_size_is_found(novel, cache):
+def test_a_page_for_logging_in_brings_no_dangerous_advice(novel, monkeypatch, server, cache):
+    novel("good")
+    monkeypatch.setenv("COURSE_MIRROR", f"{server.url}/page")
+    with pytest.raises(DataError, match="log in.*a web page, HTML or XML") as caught:
+        fetch("novel")
+    assert "Put the registered file there." in str(caught.value)
+    assert "COURSE_" not in str(caught.value)  # no switch makes it pass
+    assert list_kept(cache) == []
+
+
+@pytest.fixture
+def two(register, server, cache):
+    """Two registered files, of which the cache holds older versions."""
+    server.files = {"a.txt": GOOD, "b.txt": OTHER}
+    (cache / "novel").mkdir(parents=True)
+    for name in server.files:
+        (cache / "novel" / name).write_text("old")
+
+    def at(**manners: str) -> None:
+        files = [
+            describe(name, content, urls=[f"{server.url}/{manners[name[0]]}/{name}"])
+            for name, content in server.files.items()
+        ]
+        register("web", *files)
+
+    return at
+
+
+def test_files_of_an_older_registry_are_fetched_anew_in_one_go(two, server, cache, capsys):
+    two(a="good", b="good")
+    paths = fetch("novel")
+    assert {name: path.read_bytes() for name, path in paths.items()} == server.files
+    assert server.requests == ["/good/a.txt", "/good/b.txt"]
+    assert list_kept(cache) == ["novel/a.txt", "novel/b.txt"]
+
+
+@pytest.mark.parametrize("manner", ["absent", "corrupt", "truncated", "endless", "page"])
+def test_what_cannot_be_fetched_anew_leaves_all_as_it_was(two, cache, manner):
+    two(a="good", b=manner)
+    with pytest.raises(DataError, match=r"b\.txt of 'novel' could not be had.*Left in") as caught:
+        fetch("novel")
+    assert str(caught.value).endswith("though not the registered files: a.txt, b.txt.")
+    assert [(cache / "novel" / n).read_text() for n in ("a.txt", "b.txt")] == ["old", "old"]
+    assert list_kept(cache) == ["novel/a.txt", "novel/b.txt"]
+
+
+def test_no_download_names_every_file_that_is_not_the_registered_one(two, cache, monkeypatch):
+    two(a="good", b="good")
+    monkeypatch.setenv("COURSE_NO_DOWNLOAD", "1")
+    with pytest.raises(DataError, match=r"COURSE_NO_DOWNLOAD is set.*files: a\.txt, b\.txt"):
+        fetch("novel")
+    assert [(cache / "novel" / n).read_text() for n in ("a.txt", "b.txt")] == ["old", "old"]
+
+
+def test_a_damaged_file_of_the_right_size_is_found_and_replaced(novel, cache):
     novel("good")
     path = cache / "novel" / "novel.txt"
     path.parent.mkdir(parents=True)
     path.write_bytes(GOOD[:-1] + b"?")
-    with pytest.raises(DataError, match="is damaged"):
+    assert fetch("novel")["novel.txt"].read_bytes() == GOOD
+    path.write_bytes(GOOD[:100])
+    assert fetch("novel")["novel.txt"].read_bytes() == GOOD
+
+
+def test_a_folder_in_place_of_a_file_is_named_and_left_alone(novel, server, cache):
+    novel("good")
+    kept = cache / "novel" / "novel.txt" / "notes.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("mine")
+    with pytest.raises(
+        DataError, match=r"novel\.txt cannot be used .*move it away, or set COURSE_"
+    ):
         fetch("novel")
+    assert kept.read_text() == "mine" and server.requests == []
+
+
+def test_an_unreadable_file_is_named_and_left_alone(novel, server, cache, monkeypatch):
+    novel("good")
+    path = cache / "novel" / "novel.txt"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(GOOD)
+
+    def refuse(path, *rest, **options):  # permissions do not hold back a superuser
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(data, "open", refuse, raising=False)
+    with pytest.raises(DataError, match=r"novel\.txt cannot be used \(Permission denied\)"):
+        fetch("novel")
+    assert path.read_bytes() == GOOD and server.requests == []
 
 
 def test_a_damaged_authored_file_is_restored_by_git(register, tmp_path, monkeypatch):
@@ -253,10 +363,12 @@ def test_a_damaged_authored_file_is_restored_by_git(register, tmp_path, monkeypa
     folder = tmp_path / "data" / "novel"
     folder.mkdir(parents=True)
     register("authored", describe("novel.txt", GOOD))
-    with pytest.raises(DataError, match="missing; restore it with `git checkout -- data/novel/"):
+    with pytest.raises(
+        DataError, match="missing or damaged; restore with `git checkout -- data/novel`"
+    ):
         fetch("novel")
     (folder / "novel.txt").write_bytes(OTHER)
-    with pytest.raises(DataError, match="damaged.*`git checkout -- data/novel/novel.txt`"):
+    with pytest.raises(DataError, match=r"novel\.txt: missing or damaged"):
         fetch("novel")
     (folder / "novel.txt").write_bytes(GOOD)
     assert fetch("novel") == {"novel.txt": folder / "novel.txt"}
@@ -296,61 +408,116 @@ def test_a_mirror_replaces_every_address(novel, mirror, server):
 
 def test_nothing_else_is_asked_if_the_mirror_lacks_the_file(novel, mirror, server):
     novel("good")
-    with pytest.raises(DataError, match="Put the registered file there") as caught:
+    with pytest.raises(DataError, match="Put the registered file there"):
         fetch("novel")
     assert "/good/novel.txt" not in server.requests
-    assert "UNVERIFIED" not in str(caught.value)
 
 
-@pytest.mark.parametrize("allowed", ["", "0"])
-def test_another_file_at_the_mirror_is_refused(novel, mirror, cache, monkeypatch, allowed):
+def test_another_file_at_the_mirror_is_refused_whatever_is_set(novel, mirror, cache, monkeypatch):
     novel("good")
     mirror("novel.txt", OTHER)
-    monkeypatch.setenv("COURSE_MIRROR_UNVERIFIED", allowed)
-    with pytest.raises(DataError, match="wrong file.*") as caught:
+    monkeypatch.setenv("COURSE_MIRROR_UNVERIFIED", "1")  # had an effect in the first edition
+    with pytest.raises(DataError, match="wrong file.* 8500 of 20000 bytes.*Call me Ishmael"):
         fetch("novel")
-    assert "set COURSE_MIRROR_UNVERIFIED=1 to use it anyway" in str(caught.value)
     assert list_kept(cache) == []
-    assert data.list_unverified() == {}
 
 
-def test_another_file_is_used_only_on_request_and_marked(
-    novel, mirror, monkeypatch, capsys, tmp_path
-):
-    novel("good")
+def test_a_known_good_copy_is_used(register, mirror, cache):
+    copy = {"sha256": hashlib.sha256(OTHER).hexdigest(), "bytes": len(OTHER), "note": "same text"}
+    register("web", describe("novel.txt", GOOD, urls=["http://127.0.0.1:9/"], copies=[copy]))
     mirror("novel.txt", OTHER)
-    monkeypatch.setenv("COURSE_MIRROR_UNVERIFIED", "1")
     assert fetch("novel")["novel.txt"].read_bytes() == OTHER
-    assert "NOTE: novel.txt of 'novel' is not the registered file" in capsys.readouterr().out
-    mark = {"novel/novel.txt": hashlib.sha256(OTHER).hexdigest()}
-    assert data.list_unverified() == mark
-
-    monkeypatch.setenv("COURSE_RESULTS", str(tmp_path / "results"))
-    numbers = {"value": 0.8, "floor": 0.7, "baseline": 0.6}
-    words = {"notebook": "99", "model": "m", "metric": "accuracy", "baseline_name": "b"}
-    result = record_result("99", dataset="novel", **numbers, **words)
-    assert result["unverified_data"] == mark
-
-    # Without the second variable the file is not used again, nor without the mirror.
-    monkeypatch.delenv("COURSE_MIRROR_UNVERIFIED")
-    with pytest.raises(DataError, match="wrong file"):
-        fetch("novel")
-    monkeypatch.setenv("COURSE_MIRROR_UNVERIFIED", "1")
-    monkeypatch.delenv("COURSE_MIRROR")
-    path = fetch("novel")["novel.txt"]
-    assert path.read_bytes() == GOOD
-    path.write_bytes(OTHER)  # nor does the mark of before excuse a damaged file
-    with pytest.raises(DataError, match="is damaged"):
-        fetch("novel")
-
-
-def test_a_right_file_from_a_mirror_is_not_marked(novel, mirror, monkeypatch, capsys):
-    novel("absent")
     mirror("novel.txt", GOOD)
-    monkeypatch.setenv("COURSE_MIRROR_UNVERIFIED", "1")
-    fetch("novel")
-    assert data.list_unverified() == {}
-    assert "NOTE" not in capsys.readouterr().out
+    assert fetch("novel")["novel.txt"].read_bytes() == OTHER  # it is not fetched anew
+    (cache / "novel" / "novel.txt").write_bytes(OTHER[:-1])
+    assert fetch("novel")["novel.txt"].read_bytes() == GOOD
+
+
+def test_a_mirror_is_a_folder_or_a_web_address(novel, monkeypatch, cache):
+    novel("good")
+    monkeypatch.setenv("COURSE_MIRROR", "ftp://ann:secret@example.org/class")
+    with pytest.raises(
+        DataError, match=r"http\(s\):// address, not 'ftp://\*\*\*@example.org/class'"
+    ):
+        fetch("novel")
+    assert list_kept(cache) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_without_end_in_a_mirror_is_no_file(novel, monkeypatch, tmp_path):
+    novel("good")
+    os.mkfifo(tmp_path / "novel.txt")
+    monkeypatch.setenv("COURSE_MIRROR", str(tmp_path))
+    with pytest.raises(DataError, match=r"novel\.txt: no such file"):
+        fetch("novel")
+
+
+@pytest.mark.parametrize("manner", ["absent", "page", "stalled", "nowhere", "broken"])
+def test_no_message_shows_a_password(novel, server, monkeypatch, capsys, manner):
+    novel("good")
+    monkeypatch.setattr(data, "READ_TIMEOUT", 0.5)
+    host = {"nowhere": "127.0.0.1:9", "broken": "[127.0.0.1"}.get(manner, server.url[7:])
+    monkeypatch.setenv("COURSE_MIRROR", f"http://ann:s3:cr@et@{host}/{manner}")
+    with pytest.raises(DataError) as caught:
+        fetch("novel")
+    printed = "".join(capsys.readouterr())
+    for text in (str(caught.value), printed):
+        assert f"http://***@{host}/{manner}/novel.txt" in text
+        assert "ann" not in text and "s3" not in text and "et@" not in text
+
+
+# Pickles.
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    """A folder with an imdb.npz that creates a file when it is unpickled."""
+    folder, trap = tmp_path / "mirror", tmp_path / "trap"
+    folder.mkdir()
+
+    class Trap:
+        def __reduce__(self):
+            return open, (str(trap), "w")
+
+    np.savez(folder / "imdb.npz", x_train=np.array([Trap()], dtype=object))
+    (folder / "imdb_word_index.json").write_text("{}")
+    with np.load(folder / "imdb.npz", allow_pickle=True) as arrays:
+        arrays["x_train"][0].close()
+    assert trap.exists()  # so it does what it is for
+    trap.unlink()
+    return folder, trap
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_hostile_pickle_is_not_read(hostile, cache, monkeypatch, cached):
+    folder, trap = hostile
+    monkeypatch.setenv("COURSE_MIRROR", str(folder))
+    monkeypatch.setenv("COURSE_MIRROR_UNVERIFIED", "1")  # had an effect in the first edition
+    if cached:
+        shutil.copytree(folder, cache / "imdb")
+    with pytest.raises(DataError, match=r"imdb\.npz of 'imdb' could not be had.*wrong file"):
+        corpora.load_imdb()
+    assert not trap.exists()
+    assert list_kept(cache) == ["imdb/imdb.npz", "imdb/imdb_word_index.json"] * cached
+
+
+def test_what_is_unpickled_is_what_was_hashed(hostile, monkeypatch):
+    folder, trap = hostile  # another process changes the file after `fetch` has seen it
+    monkeypatch.setattr(data, "fetch", lambda name: {"imdb.npz": folder / "imdb.npz"})
+    with pytest.raises(DataError, match=r"imdb\.npz of 'imdb' changed while it was read"):
+        data.load_pickled("imdb", "imdb.npz")
+    assert not trap.exists()
+
+
+def test_nothing_else_in_the_course_unpickles():
+    ways = re.compile(r"allow_pickle=True|\bpickle\.loads?\(|read_pickle|joblib|weights_only=False")
+    paths = [
+        p for f in ("utils", "notebooks", "benchmarks", "tools") for p in (data.ROOT / f).rglob("*")
+    ]
+    found = [
+        p.name for p in paths if p.suffix in (".py", ".ipynb") and ways.search(p.read_text("utf8"))
+    ]
+    assert found == ["data.py"]
 
 
 # No network, no room, no other process.
@@ -376,21 +543,75 @@ def test_an_unusable_cache_is_one_clear_error(novel, monkeypatch, tmp_path):
     novel("good")
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(DataError, match="cache folder .* set COURSE_CACHE to a folder"):
+    with pytest.raises(
+        DataError, match="cache.novel.*cannot be used.* set COURSE_CACHE to a folder"
+    ):
         fetch("novel")
 
 
-@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOSPC])
-def test_a_full_or_forbidden_disk_is_one_clear_error(novel, cache, monkeypatch, number):
+def test_a_forbidden_folder_is_one_clear_error(novel, cache, monkeypatch):
     novel("good")
 
     def fail(*paths):
-        raise OSError(number, os.strerror(number))
+        raise PermissionError(errno.EACCES, "Permission denied", *map(str, paths))
 
     monkeypatch.setattr(data.os, "replace", fail)
-    with pytest.raises(DataError, match=f"{os.strerror(number)}.*Make room, or set COURSE_CACHE"):
+    with pytest.raises(DataError, match="cannot be used.*Permission denied.*or set COURSE_CACHE"):
         fetch("novel")
     assert list_kept(cache) == []
+
+
+class FullDisk(io.BytesIO):
+    def write(self, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_is_called_full(novel, cache, monkeypatch):
+    novel("good", "good")
+    (cache / "novel").mkdir(parents=True)
+    (cache / "novel" / "novel.txt").write_text("old")
+
+    def watch(path, mode="r", **options):
+        return FullDisk() if mode == "wb" else open(path, mode, **options)
+
+    monkeypatch.setattr(data, "open", watch, raising=False)
+    with pytest.raises(DataError) as caught:
+        fetch("novel")
+    message = str(caught.value)
+    assert (
+        f"The disk is full: 'novel' needs up to {len(GOOD)} bytes in {cache / 'novel'}" in message
+    )
+    assert "make room, or set COURSE_CACHE" in message and "network" not in message
+    assert list_kept(cache) == ["novel/novel.txt"]
+    assert (cache / "novel" / "novel.txt").read_text() == "old"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems name files in Unicode")
+def test_a_folder_that_the_locale_cannot_name_is_one_clear_error(tmp_path):
+    folder = tmp_path / "caché"
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    environment = os.environ | plain | {"COURSE_CACHE": str(folder), "COURSE_NO_DOWNLOAD": "1"}
+    command = [sys.executable, "-m", "utils.data", "glove-50d"]
+    done = subprocess.run(command, env=environment, cwd=data.ROOT, capture_output=True, text=True)
+    assert re.match(r"error: The cache folder '.*/cach\\udc.*Set PYTHONUTF8=1, or", done.stderr)
+    assert done.returncode == 1 and not folder.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there an account always has a home")
+@pytest.mark.parametrize("chosen", ["", "~/cache"])
+def test_a_user_without_a_home_is_told_of_the_cache_variable(novel, monkeypatch, chosen):
+    import pwd
+
+    def find_none(number):
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    novel("good")
+    monkeypatch.setenv("COURSE_CACHE", chosen)
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", find_none)
+    with pytest.raises(DataError, match="no home folder.*Set COURSE_CACHE to a folder"):
+        fetch("novel")
 
 
 def test_a_relative_cache_counts_from_the_course(monkeypatch, tmp_path):
@@ -465,12 +686,37 @@ def archived(register, server, tmp_path):
     return at
 
 
-@pytest.mark.parametrize("member", ["texts/novel.txt", "../evil.txt", "/evil.txt"])
-def test_no_archive_writes_outside_its_folder(archived, tmp_path, cache, member):
-    archived(member, {"../evil.txt": GOOD, "/evil.txt": GOOD, "texts/novel.txt": GOOD})
+OUTSIDE = ["../evil.txt", "/evil.txt", "..", "a/../../evil.txt", "C:evil.txt", r"..\evil.txt", ""]
+
+
+def test_no_archive_writes_outside_its_folder(archived, tmp_path, cache):
+    archived("texts/novel.txt", dict.fromkeys(["texts/novel.txt", *OUTSIDE[:2]], GOOD))
     assert fetch("novel")["novel.txt"].read_bytes() == GOOD
     assert list_kept(tmp_path) == ["all.zip", "cache/novel/novel.txt"]
     assert not Path("/evil.txt").exists()
+
+
+@pytest.mark.parametrize("path", OUTSIDE)
+@pytest.mark.parametrize("place", ["data set", "file", "archive", "member"])
+def test_a_path_in_the_registry_is_refused(server, tmp_path, monkeypatch, place, path):
+    server.files = {"evil.txt": GOOD}
+    file = describe("novel.txt", GOOD, urls=[f"{server.url}/good/evil.txt"])
+    entry = {"tier": "web", "files": [file]}
+    if place in ("archive", "member"):
+        entry["archive"] = describe("all.zip", b"", urls=file["urls"])
+    if place == "file":
+        file["name"] = path
+    elif place == "archive":
+        entry["archive"]["name"] = path
+    elif place == "member":
+        file["member"] = path
+    name = path if place == "data set" else "novel"
+    monkeypatch.setattr(data, "load_registry", lambda: {name: entry})
+    with pytest.raises(DataError, match="a name begins with a letter or digit") as caught:
+        fetch(name)
+    faulty = path.split("/") if place == "member" else [path]
+    assert any(f"names {each!r} for {name!r}" in str(caught.value) for each in faulty)
+    assert server.requests == [] and list_kept(tmp_path) == []
 
 
 def test_a_missing_member_is_one_clear_error(archived, cache):
@@ -491,19 +737,6 @@ def test_what_is_no_zip_file_is_one_clear_error(tmp_path):
     (tmp_path / "all.zip").write_bytes(GOOD)
     with pytest.raises(DataError, match="all.zip cannot give 'novel.txt'"):
         data.extract_member(tmp_path / "all.zip", "novel.txt", tmp_path / "novel.txt")
-
-
-@pytest.mark.parametrize(("content", "marked"), [(GOOD, False), (OTHER, True)])
-def test_another_archive_at_the_mirror_counts_by_its_members(
-    archived, mirror, monkeypatch, tmp_path, content, marked
-):
-    archived("novel.txt", {"novel.txt": GOOD})
-    mirror("all.zip", write_zip(tmp_path / "new.zip", {"novel.txt": content, "more": b""}))
-    with pytest.raises(DataError, match="wrong file"):
-        fetch("novel")
-    monkeypatch.setenv("COURSE_MIRROR_UNVERIFIED", "1")
-    assert fetch("novel")["novel.txt"].read_bytes() == content
-    assert bool(data.list_unverified()) == marked
 
 
 # The package tier: pip and a folder of wheels.
@@ -591,16 +824,58 @@ def test_an_index_out_of_reach_is_one_clear_error(packaged, server, monkeypatch,
     assert list_kept(cache) == []
 
 
-def test_a_python_without_pip_is_one_clear_error(packaged, monkeypatch, tmp_path):
-    packaged()
-    stub = tmp_path / "python.py"
-    stub.write_text("import sys; sys.exit('python: No module named pip')")
-    real = subprocess.Popen
-    monkeypatch.setattr(
-        data.subprocess, "Popen", lambda _, **k: real([sys.executable, str(stub)], **k)
-    )
+@pytest.fixture
+def let_pip_say(packaged, monkeypatch):
+    """Replace pip by a process that fails with these words."""
+
+    def say(words: str) -> None:
+        packaged()
+        command, real = [sys.executable, "-c", f"import sys; sys.exit({words!r})"], subprocess.Popen
+        monkeypatch.setattr(data.subprocess, "Popen", lambda _, **options: real(command, **options))
+
+    return say
+
+
+def test_a_python_without_pip_is_one_clear_error(let_pip_say):
+    let_pip_say("python: No module named pip")
     with pytest.raises(DataError, match="this Python has no pip"):
         fetch("novel")
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_pip_on_a_full_disk_is_one_clear_error(let_pip_say, monkeypatch, cache, silent):
+    words = (
+        "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"
+    )
+    let_pip_say("" if silent else words)  # where the disk is full, its log may be, too
+    wheel = data.load_registry()["novel"]["wheel"]
+    if silent:
+        free = shutil.disk_usage(cache.parent)._replace(free=2 * wheel["bytes"] - 1)
+        monkeypatch.setattr(data.shutil, "disk_usage", lambda path: free)
+    needed = 2 * wheel["bytes"] + len(GOOD)
+    with pytest.raises(
+        DataError, match=f"disk is full: 'novel' needs up to {needed} bytes in "
+    ) as caught:
+        fetch("novel")
+    assert str(cache / "novel") in str(caught.value) and "network" not in str(caught.value)
+    assert list_kept(cache) == []
+
+
+def test_a_password_in_what_pip_says_is_hidden(let_pip_say):
+    let_pip_say("ERROR: 403 Client Error for url: https://ann:secret@example.org/simple/")
+    with pytest.raises(
+        DataError, match=r"403 Client.*https://\*\*\*@example.org/simple/"
+    ) as caught:
+        fetch("novel")
+    assert "secret" not in str(caught.value) and "ann" not in str(caught.value)
+
+
+def test_all_files_of_a_new_wheel_replace_the_old_ones(packaged, cache):
+    packaged()
+    (cache / "novel").mkdir(parents=True)
+    (cache / "novel" / "novel.txt").write_text("old")
+    assert fetch("novel")["novel.txt"].read_bytes() == GOOD
+    assert list_kept(cache) == ["novel/novel.txt"]
 
 
 # The command line.
@@ -651,13 +926,16 @@ def find_faults(registry: dict, root: Path = data.ROOT) -> list[str]:
         names = [file.get("name", "") for file in files]
         if not files or len(set(names)) < len(names):
             faults.append(f"{name}: files")
-        for file in [*files, *(entry[key] for key in ("wheel", "archive") if key in entry)]:
+        copies = [copy for file in files for copy in file.get("copies", [])]
+        faults += [f"{name}: note" for copy in copies if not copy.get("note", "").strip()]
+        downloads = (entry[key] for key in ("wheel", "archive") if key in entry)
+        for file in [*files, *copies, *downloads]:
             if not re.fullmatch("[0-9a-f]{64}", file.get("sha256", "")):
                 faults.append(f"{name}: sha256")
             if not isinstance(file.get("bytes"), int) or file["bytes"] < 1:
                 faults.append(f"{name}: bytes")
         for file in files:
-            if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9._-]*", file.get("name", "")):
+            if not re.fullmatch(data.NAME, file.get("name", "")):
                 faults.append(f"{name}: name")
             address = "member" if "archive" in entry else addresses.get(tier)
             if address and not file.get(address):
@@ -699,6 +977,8 @@ def make_entry(**changes) -> dict:
         ("sha256", {"files": [make_entry()["files"][0] | {"sha256": "A" * 64}]}),
         ("bytes", {"files": [make_entry()["files"][0] | {"bytes": 0}]}),
         ("name", {"files": [make_entry()["files"][0] | {"name": "../novel.txt"}]}),
+        ("sha256", {"files": [make_entry()["files"][0] | {"copies": [{"note": "n", "bytes": 1}]}]}),
+        ("note", {"files": [make_entry()["files"][0] | {"copies": [describe("", GOOD)]}]}),
         ("urls", {"files": [describe("novel.txt", GOOD)]}),
         ("member", {"tier": "package"}),
         ("wheel", {"tier": "package", "wheel": {"project": "p", "sha256": "0" * 64}}),

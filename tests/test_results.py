@@ -1,3 +1,4 @@
+import errno
 import json
 
 import pytest
@@ -21,7 +22,7 @@ def test_a_result_is_written_whole(tmp_path, monkeypatch):
     written = results.record_result("01", **GOOD, std=0.01)
     assert results.load_results(tmp_path / "new") == {"01": written}
     assert written["std"] == 0.01 and written["peak_memory_gb"] > 0 and written["cpu_seconds"] > 0
-    assert {"machine", "date", "versions", "unverified_data"} <= written.keys()
+    assert {"machine", "date", "versions"} <= written.keys()
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,32 @@ def test_every_headline_has_the_floor_of_at_least_three_runs(path):
     assert result["floor"] == pytest.approx(floor)
     runs = json.loads((results.SPREAD / path.name).read_text(encoding="utf8"))
     assert {"AVX2", "all"} <= {run["instructions"] for run in runs}
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_a_result_that_cannot_be_saved_is_shown_all_the_same(tmp_path, monkeypatch, capsys, number):
+    monkeypatch.setenv("COURSE_RESULTS", str(tmp_path / "results"))
+    results.record_result("01", **GOOD)
+
+    def refuse(source, target):  # permissions do not hold back a superuser
+        raise OSError(number, "no luck", str(target))
+
+    monkeypatch.setattr(results.os, "replace", refuse)
+    shown = results.record_result("01", **GOOD | {"value": 0.9})
+    assert shown["value"] == 0.9
+    printed = capsys.readouterr().out
+    assert "result '01', accuracy 0.9000, cannot be saved in" in printed and "no luck" in printed
+    assert str(tmp_path / "results") in printed and printed.count("\n") == 1
+    assert results.load_results(tmp_path / "results")["01"]["value"] == 0.8  # the old one
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["01.json"]
+
+
+def test_a_file_in_place_of_the_results_folder_is_left_alone(tmp_path, monkeypatch, capsys):
+    (tmp_path / "results").write_text("mine")
+    monkeypatch.setenv("COURSE_RESULTS", str(tmp_path / "results"))
+    assert results.record_result("01", **GOOD)["value"] == 0.8
+    assert "cannot be saved" in capsys.readouterr().out
+    assert (tmp_path / "results").read_text() == "mine"
 
 
 @pytest.mark.parametrize("path", sorted(results.LEDGER.glob("*.json")), ids=lambda p: p.stem)

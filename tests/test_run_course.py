@@ -14,13 +14,13 @@ from tools import refresh, run_course
 RECORD = """\
 import json, os
 result = dict(notebook="{number}", metric="accuracy", value={value}, floor=0.8, baseline=0.5,
-              better="higher", unverified_data={unverified})
+              better="higher")
 with open(os.path.join(os.environ["COURSE_RESULTS"], "{number}.json"), "w") as file:
     json.dump(result, file)"""
 
 
-def record(number, value=0.9, unverified=()):
-    return RECORD.format(number=number, value=value, unverified=list(unverified))
+def record(number, value=0.9):
+    return RECORD.format(number=number, value=value)
 
 
 COURSE = {
@@ -31,7 +31,6 @@ COURSE = {
     "04_stale": ["print('records nothing')"],
     "05_low": [record("05", value=0.7)],
     "06_no_floor": [record("06").replace("floor=0.8, ", "")],
-    "07_unverified": [record("07", unverified=["imdb"])],
     "08_broken": None,
 }
 STALE = {"metric": "accuracy", "value": 1.0, "floor": 0.1, "baseline": 0.1, "better": "higher"}
@@ -88,7 +87,6 @@ def find_row(printed, name):
         ("04_stale", "failed: it recorded no result 04.json"),
         ("05_low", "failed: 0.7 misses the floor 0.8"),
         ("06_no_floor", "failed: its result has no floor"),
-        ("07_unverified", "ok (on unverified data)"),
         ("08_broken", "failed: NotJSONError"),
     ],
 )
@@ -112,7 +110,7 @@ def test_failed_and_stale_results_show_no_value(course):
 
 
 def test_progress_names_the_failing_line(course):
-    assert "[3/9] 02_failing" in course[2]
+    assert "[3/8] 02_failing" in course[2]
     assert "----> 1 1 / 0" in course[2]
 
 

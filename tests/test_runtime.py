@@ -48,6 +48,39 @@ def test_an_unknown_backend_is_named(monkeypatch):
         runtime.start()
 
 
+def test_an_empty_backend_is_none_at_all():
+    code = "from utils.runtime import start; start(); import keras; print(keras.backend.backend())"
+    environment = os.environ | {"KERAS_BACKEND": ""}
+    settings = {"cwd": ROOT, "capture_output": True, "text": True, "check": True}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, **settings)
+    assert done.stdout == "tensorflow\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"floatx": "float16", "epsilon": 0.5, "image_data_format": "channels_first"}',
+        '{"backend": "torch", "nnx_enabled": true}',
+        '{"floatx": "float8"}',
+        "[]",
+    ],
+)
+def test_a_keras_json_of_the_user_has_no_effect(tmp_path, text):
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras" / "keras.json").write_text(text)
+    code = (
+        "from utils.runtime import start; start(); from keras import config as c, dtype_policies;"
+        "print(c.floatx(), c.epsilon(), c.image_data_format(), c.backend(), c.is_nnx_enabled(),"
+        " dtype_policies.get(None).name)"
+    )
+    environment = os.environ | {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+    environment.pop("KERAS_HOME", None)
+    settings = {"cwd": ROOT, "capture_output": True, "text": True, "check": True}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, **settings)
+    assert done.stdout == "float32 1e-07 channels_last tensorflow False float32\n"
+    assert (tmp_path / ".keras" / "keras.json").read_text() == text
+
+
 def test_usage_is_plausible():
     usage = runtime.measure_usage()
     assert usage["cpu_seconds"] > 0 and 0.01 < usage["peak_memory_gb"] < 100

@@ -9,7 +9,6 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from tools.sync import (
     BADGE,
-    FOOTNOTE,
     ROOT,
     SyncError,
     list_notebooks,
@@ -38,7 +37,6 @@ RESULT = {
     "peak_memory_gb": 1.25,
     "versions": {"keras": "3.15.1"},
     "interval": [0.79, 0.83],
-    "unverified_data": {},
 }
 REGISTRY = """
 [reviews]
@@ -142,7 +140,6 @@ def test_everything_is_filled(repository):
     assert "| [01 · Reviews](notebooks/01_reviews.ipynb) | reviews | test accuracy 0.815" in text
     assert "| 1.5 | 1.2 GB | [![Open in Colab](" in text
     assert "\n\n| Notebook |" in text and "|\n\n<!--/-->" in text  # or Markdown sees no table
-    assert FOOTNOTE not in text
     table = read(repository, "data/README.md")
     assert r"| `reviews` | Reviews \| with labels | package | 10,605 |" in table
     assert "| 0.6 MB, downloads 32 MB | MIT | [01](../notebooks/01_reviews.ipynb), 02 |" in table
@@ -331,24 +328,12 @@ def test_notebook_without_first_cell_is_an_error(repository):
         sync(repository)
 
 
-def test_unverified_data_are_marked(repository):
-    write_result(repository, unverified_data={"reviews/reviews.csv": "ab12"})
-    sync(repository)
-    assert "| 0.815 ± 0.007 † |" in read(repository)
-    assert read(repository).count(f"|\n\n{FOOTNOTE}\n\n<!--/-->") == 2
-
-
 def test_result_brings_its_own_table(repository):
     write_result(repository, table=[{"fold": 1, "accuracy": 0.81}, {"fold": 2, "accuracy": 0.9}])
     (repository / "TEACHING.md").write_text("<!--= table 01 --><!--/-->\n")
     sync(repository)
     text = read(repository, "TEACHING.md")
     assert "| fold | accuracy |\n|---|---|\n| 1 | 0.810 |\n| 2 | 0.900 |\n\n<!--/-->" in text
-
-    write_result(repository, table=[{"fold": 1}], unverified_data={"reviews/reviews.csv": "ab"})
-    sync(repository)
-    text = read(repository, "TEACHING.md")
-    assert f"| fold † |\n|---|\n| 1 |\n\n{FOOTNOTE}\n\n<!--/-->" in text
 
 
 @pytest.fixture

@@ -130,7 +130,6 @@ def make_table(outcomes: list[Outcome]) -> str:
     for outcome in outcomes:
         numbers = (outcome.result.get(key) for key in ("value", "floor", "baseline"))
         verdict = "ok" if not outcome.failure else f"failed: {outcome.failure.splitlines()[0]:.60}"
-        unverified = outcome.result.get("unverified_data")
         rows.append(
             (
                 outcome.notebook,
@@ -138,7 +137,7 @@ def make_table(outcomes: list[Outcome]) -> str:
                 *("-" if number is None else f"{number:.3f}" for number in numbers),
                 f"{outcome.seconds:.0f}",
                 f"{outcome.memory / 1e9:.1f} GB",
-                verdict + (" (on unverified data)" if unverified else ""),
+                verdict,
             )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

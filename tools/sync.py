@@ -41,7 +41,6 @@ BADGE = re.compile(r"\n*\[!\[[^\]]*\]\([^)]*colab-badge\.svg\)\]\([^)]*\)")
 ADDRESS = re.compile(r"https://github\.com/\w[\w.-]*/\w[\w.-]*", re.A)
 URLS = re.compile(r"^\[project\.urls\]\n(?:Repository = .*\n)?", re.M)
 CITED = re.compile(r"^version: .*\n(?:repository-code: .*\n)?", re.M)
-FOOTNOTE = "† computed on a copy whose hash differs from the registry"
 
 BOOTSTRAP = string.Template("""\
 # Find the course, so that its package `utils` can be imported.
@@ -299,8 +298,8 @@ def format_field(ledger: dict[str, dict], spec: str) -> str:
     return format(found, *words[2:])
 
 
-def make_table(header: list[str], rows: list[list[str]], *, footnote: bool = False) -> str:
-    """Return a Markdown table, with the note on unverified data below if asked.
+def make_table(header: list[str], rows: list[list[str]]) -> str:
+    """Return a Markdown table.
 
     Example:
         >>> print(make_table(["a", "b"], [["1", "x|y"]]))
@@ -311,7 +310,7 @@ def make_table(header: list[str], rows: list[list[str]], *, footnote: bool = Fal
     lines = [" | ".join(cell.replace("|", r"\|") for cell in line) for line in [header, *rows]]
     lines = [f"| {line} |" for line in lines]
     lines.insert(1, "|" + "---|" * len(header))
-    return "\n".join([*lines, "", FOOTNOTE] if footnote else lines)
+    return "\n".join(lines)
 
 
 def make_result_table(result: dict) -> str:
@@ -328,20 +327,16 @@ def make_result_table(result: dict) -> str:
         [_round(row[key]) if isinstance(row[key], float) else str(row[key]) for key in header]
         for row in result["table"]
     ]
-    marked = bool(result.get("unverified_data"))
-    if marked:
-        header[-1] += " †"
-    return make_table(header, rows, footnote=marked)
+    return make_table(header, rows)
 
 
 def make_results_table(root: Path, folder: Path) -> str:
     """Return the table of all results; files without `metric` and `value` have no row."""
     ledger = load_results(root / "data" / "results")
-    rows, marked = [], False
+    rows = []
     for result in ledger.values():
         if not {"notebook", "metric", "value"} <= result.keys():
             continue
-        marked |= bool(result.get("unverified_data"))
         rows.append(
             [
                 _link_number(result["notebook"], root, folder),
@@ -356,7 +351,7 @@ def make_results_table(root: Path, folder: Path) -> str:
             ]
         )
     header = ["Notebook", "Data", "Model", "Metric", "Result", "Floor", "Baseline", "Runs"]
-    return make_table([*header, "CPU-seconds"], rows, footnote=marked)
+    return make_table([*header, "CPU-seconds"], rows)
 
 
 def make_notebooks_table(root: Path, folder: Path) -> str:
@@ -364,12 +359,11 @@ def make_notebooks_table(root: Path, folder: Path) -> str:
     ledger = load_results(root / "data" / "results")
     registry = _load_registry(root)
     address, _ = load_project(root)
-    rows, marked = [], False
+    rows = []
     for path in sorted((root / "notebooks").glob("*.ipynb")):
         number = path.name[:2]
         title = nbformat.read(path, as_version=4).cells[0].source.splitlines()[0].lstrip("# ")
         result = ledger.get(number)
-        marked |= bool(result and result.get("unverified_data"))
         used = [name for name, entry in registry.items() if number in entry["used_by"]]
         row = [f"[{title}]({_relate(path, folder)})", ", ".join(used) or "–", *["–"] * 4]
         if result:
@@ -383,7 +377,7 @@ def make_notebooks_table(root: Path, folder: Path) -> str:
         rows.append([*row, badge] if address else row)
     header = ["Notebook", "Data", "Result", "Baseline", "Minutes", "Memory"]
     header += ["Colab"] if address else []
-    return make_table(header, rows, footnote=marked)
+    return make_table(header, rows)
 
 
 def make_data_table(root: Path, folder: Path) -> str:
@@ -409,6 +403,8 @@ def make_sources_list(root: Path, folder: Path) -> str:
             hashes = f"sha256 of the download `{download['sha256']}`"
         else:
             hashes = ", ".join(f"sha256 of {f['name']} `{f['sha256']}`" for f in entry["files"])
+            for copy in (copy for file in entry["files"] for copy in file.get("copies", [])):
+                hashes += f"; a known good copy, `{copy['sha256']}`: {copy['note']}"
         lines.append(f"- `{name}`: {entry['source']}. {entry['citation']}. {hashes}.")
     return "\n".join(lines)
 
@@ -449,7 +445,7 @@ def _round(number: float) -> str:
 
 def _format_value(result: dict) -> str:
     spread = f" ± {_round(result['std'])}" if "std" in result else ""
-    return _round(result["value"]) + spread + (" †" if result.get("unverified_data") else "")
+    return _round(result["value"]) + spread
 
 
 def _format_floor(result: dict) -> str:

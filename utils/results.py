@@ -9,9 +9,10 @@ import json
 import math
 import os
 import statistics
+import tempfile
 from pathlib import Path
 
-from utils.data import ROOT, list_unverified
+from utils.data import ROOT
 from utils.runtime import describe_machine, list_versions, measure_usage
 
 LEDGER = ROOT / "data" / "results"
@@ -35,6 +36,8 @@ def record_result(
     **more,
 ) -> dict:
     """Write one headline result as JSON to `COURSE_RESULTS` (default `build/results/`).
+
+    Where that folder cannot be written to, it says so, and the lesson goes on.
 
     Args:
         name: file name without ending; the notebook's own headline is named after its
@@ -82,22 +85,28 @@ def record_result(
         **usage,
         **({"values": values} if values else {}),
         **more,
-        "unverified_data": list_unverified(),
         "versions": list_versions("tensorflow", "keras", "numpy"),
         "machine": describe_machine(),
         "date": datetime.date.today().isoformat(),
     }
     folder = Path(os.environ.get("COURSE_RESULTS") or ROOT / "build" / "results")
-    write_json(folder / f"{name}.json", result)
+    try:
+        write_json(folder / f"{name}.json", result)
+    except OSError as error:
+        reason = error.strerror or error
+        print(
+            f"NOTE: result {name!r}, {metric} {value:.4f}, cannot be saved in {folder} ({reason}). "
+            "Let COURSE_RESULTS name a folder you may write to."
+        )
     return result
 
 
 def write_json(path: Path, content: dict | list) -> None:
     """Write a JSON file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf8")
-    os.replace(part, path)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".part-") as part:
+        Path(part, path.name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf8")
+        os.replace(Path(part, path.name), path)
 
 
 def compute_floor(

@@ -23,12 +23,14 @@ def start(seed: int = 42) -> None:
     """Choose the backend, silence start-up logs and seed every random generator.
 
     Call it before `import keras`. The backend is TensorFlow unless `KERAS_BACKEND` says
-    otherwise.
+    otherwise. A `keras.json` in the user's folder has no effect: it could change the number
+    format of every model. Keras keeps its own in `build/keras`.
 
     Args:
         seed: the seed of Python, NumPy and the backend.
     """
-    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    backend = os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    os.environ["KERAS_HOME"] = str(Path(__file__).resolve().parents[1] / "build" / "keras")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
