@@ -93,12 +93,14 @@ def load_results(folder: Path = LEDGER) -> dict[str, dict]:
 
 
 def passes_floor(result: dict) -> bool:
-    """Return whether a result reaches its floor.
+    """Return whether a result reaches its floor, or has none.
 
     Example:
         >>> passes_floor({"value": 2.4, "floor": 2.45, "better": "lower"})
         True
     """
+    if result.get("floor") is None:
+        return True
     if result["better"] == "lower":
         return result["value"] <= result["floor"]
     return result["value"] >= result["floor"]
