@@ -145,12 +145,12 @@ def test_the_last_line_counts(course):
 
 
 def test_the_estimate_is_the_ledgers_time_on_this_machine(course):
-    assert "12 to run, about 22 minutes; 0 kept" in course[2]  # 660 seconds, factor 2
+    assert "12 to run, about 22 min; 0 kept" in course[2]  # 660 seconds, factor 2
 
 
 def test_the_cost_stands_beside_the_budget_of_this_machine(course):
-    assert "CPU-seconds for 3 lessons, " in course[2]  # not 00, nor what failed or was skipped
-    assert "the budget is 140 on average, 280 at most (70 and 140 on the ledger's" in course[2]
+    assert "CPU-seconds of 3 lessons: " in course[2]  # not 00, nor what failed or was skipped
+    assert "budget here: 140 on average, 280 at most, 3 GB" in course[2]
     lessons = [
         run_course.Outcome("01_x", cpu_seconds=281, memory=1e9),
         run_course.Outcome("02_x", cpu_seconds=279, memory=3e9),
@@ -158,7 +158,7 @@ def test_the_cost_stands_beside_the_budget_of_this_machine(course):
         run_course.Outcome("04_x", cpu_seconds=999, verdict="failed"),
     ]
     text = run_course.describe_cost(lessons, 2.0)
-    assert text.startswith("561 CPU-seconds for 3 lessons, 187 on average; ")
+    assert text.startswith("CPU-seconds of 3 lessons: 561, 187 on average; ")
     assert text.endswith("\nabove the budget: 01 (281, 1.0 GB), 03 (1, 3.1 GB)")
 
 
@@ -184,7 +184,7 @@ def test_a_second_run_keeps_what_passed_and_repeats_what_failed(course, capsys):
     root = course[0]
     assert run_course.run_course(root=root) == 1
     printed = capsys.readouterr().out
-    assert "8 to run, about 2 minutes; 4 kept" in printed
+    assert "8 to run, about 2 min; 4 kept" in printed
     assert find_row(printed, "01_good").endswith("GB  kept")
     assert find_row(printed, "01_good").split()[2] == "0.900"
     assert "failed in cell 4: ZeroDivisionError" in find_row(printed, "02_failing")
@@ -443,6 +443,17 @@ def test_several_notebooks_are_refreshed_in_turn(monkeypatch, capsys):
     assert seen == ["00", "03", "03"]  # 03 and its solutions
     assert refresh.main(["00", "99"]) == 2
     assert len(seen) == 3 and "'99'; known numbers: 00, 01" in capsys.readouterr().err
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    (tmp_path / "01.json").write_text("old", encoding="utf8")
+    monkeypatch.setattr(refresh.os, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        refresh.write_whole(tmp_path / "01.json", "new")
+    assert [path.read_text(encoding="utf8") for path in tmp_path.iterdir()] == ["old"]
 
 
 def test_refresh_names_the_claim_that_failed(tmp_path, monkeypatch, capsys):

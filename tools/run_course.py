@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import re
@@ -296,10 +297,10 @@ def describe_cost(outcomes: Sequence[Outcome], factor: float) -> str:
     done = [each for each in outcomes if each.verdict in ("ok", "kept") and each.number != "00"]
     total = sum(each.cpu_seconds for each in done)
     text = (
-        f"{total:,.0f} CPU-seconds for {len(done)} lessons, {total / max(1, len(done)):.0f} on "
-        f"average; the budget is {BUDGET_AVERAGE * factor:.0f} on average, "
-        f"{BUDGET_MOST * factor:.0f} at most ({BUDGET_AVERAGE} and {BUDGET_MOST} on the ledger's "
-        f"machine), and {BUDGET_MEMORY} GB"
+        f"CPU-seconds of {len(done)} lessons: {total:,.0f}, {total / max(1, len(done)):.0f} on "
+        f"average; budget here: {BUDGET_AVERAGE * factor:.0f} on average, "
+        f"{BUDGET_MOST * factor:.0f} at most, {BUDGET_MEMORY} GB\n(on the ledger's machine "
+        f"{BUDGET_AVERAGE} and {BUDGET_MOST})"
     )
     above = [
         f"{each.number} ({each.cpu_seconds:.0f}, {each.memory / 1e9:.1f} GB)"
@@ -331,9 +332,9 @@ def run_course(numbers: Sequence[str] = (), root: Path = ROOT, timeout: float = 
     outcomes = {path: None if numbers else load_kept(path, root) for path in paths}
     missing = [path for path, outcome in outcomes.items() if outcome is None]
     factor = compare_machine() if missing else 1.0
-    minutes = estimate_seconds(missing, factor, root) / 60
+    minutes = math.ceil(estimate_seconds(missing, factor, root) / 60)
     kept = len(outcomes) - len(missing)
-    print(f"{len(missing)} to run, about {minutes:.0f} minutes; {kept} kept", flush=True)
+    print(f"{len(missing)} to run, about {minutes} min; {kept} kept", flush=True)
     for index, path in enumerate(missing, 1):
         title = f"[{index}/{len(missing)}] {path.stem}"
         print(title, end="" if sys.stdout.isatty() else "\n", flush=True)
