@@ -346,6 +346,28 @@ def test_files_that_cannot_be_written_are_named_and_the_others_run(tmp_path, cap
     assert not (tmp_path / "build" / "results" / "01.json").exists()
 
 
+@pytest.mark.parametrize(
+    "text", ["", "[]", "3", "{}", '{"nbformat": 9}', '{"nbformat": 4}', "\\xff"]
+)
+def test_a_file_that_is_no_notebook_is_named(tmp_path, text):
+    path = tmp_path / "notebooks" / "01_x.ipynb"
+    path.parent.mkdir()
+    path.write_bytes(b"\xff" if text == "\\xff" else text.encode())
+    outcome = run_course.run_notebook(path, tmp_path)
+    assert outcome.reason.startswith("before its first cell: the file is no notebook: ")
+    assert not list((tmp_path / "build").rglob("*.ipynb"))
+
+
+def test_a_kernel_that_does_not_start_is_named(tmp_path, monkeypatch):
+    def die(*_, **__):
+        raise RuntimeError("Kernel died before replying to kernel_info")
+
+    monkeypatch.setattr(refresh.NotebookClient, "setup_kernel", die)
+    path = write_notebook(tmp_path / "notebooks" / "01_x.ipynb", ["1"])
+    reason = run_course.run_notebook(path, tmp_path).reason
+    assert reason.startswith("before its first cell: the kernel did not start: Kernel died before")
+
+
 def test_a_course_in_which_something_is_skipped_passes_and_says_so(tmp_path, capsys):
     write_notebook(tmp_path / "notebooks" / "01_x.ipynb", [record("01")])
     write_past(tmp_path, "01", peak_memory_gb=10**6)

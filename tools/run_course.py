@@ -80,12 +80,8 @@ def run_notebook(
         title: shown on a terminal with the seconds that have passed.
     """
     outcome = Outcome(path.stem)
-    number, build, results = (
-        outcome.number,
-        root / "build" / "notebooks",
-        root / "build" / "results",
-    )
-    log = build / f"{number}.log"
+    number, build = outcome.number, root / "build" / "notebooks"
+    log, results = build / f"{number}.log", root / "build" / "results"
     start, failure = time.monotonic(), ""
     try:
         for old in (get_stamp(path, root), results / f"{number}.json", build / path.name, log):
