@@ -158,7 +158,7 @@ def passes_floor(result: dict) -> bool:
         >>> passes_floor({"value": 2.4, "floor": 2.45, "better": "lower"})
         True
     """
-    if result["floor"] is None:
+    if result.get("floor") is None:
         return True
     if result["better"] == "lower":
         return result["value"] <= result["floor"]
