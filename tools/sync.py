@@ -449,7 +449,7 @@ def _format_value(result: dict) -> str:
 
 
 def _format_floor(result: dict) -> str:
-    if "floor" not in result:
+    if result.get("floor") is None:
         return "–"
     return f"{'≤' if result.get('better') == 'lower' else '≥'} {_round(result['floor'])}"
 
