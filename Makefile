@@ -5,7 +5,7 @@
 # Where there is no make: python course.py setup, run, test, lab, clean.
 
 # The Python of the environment that is there; PYTHON=python3.12 asks for another.
-PYTHON ?= $(shell test -f .venv/.ready && .venv/bin/python -c "" 2>&1 && echo .venv/bin/python || echo python3)
+PYTHON ?= $(shell test -f .venv/.ready && .venv/bin/python -c "" 2>/dev/null && echo .venv/bin/python || echo python3)
 NB ?=
 BIN = .venv/bin
 COURSE = $(PYTHON) course.py

@@ -31,7 +31,7 @@ def build_wheel(folder: Path, name: str, *, needs: str = "") -> Path:
     members[f"{name}-1.0.dist-info/RECORD"] = record.encode()
     with zipfile.ZipFile(path, "w") as zipped:
         for member, content in members.items():
-            zipped.writestr(member, content)
+            zipped.writestr(zipfile.ZipInfo(member), content)  # the same bytes each time
     return path
 
 
