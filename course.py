@@ -25,8 +25,8 @@ ROOT = Path(__file__).resolve().parent
 ENVIRONMENT, BUILD = ROOT / ".venv", ROOT / "build"
 EXTRAS = ("torch", "jax")
 VERSION = ".".join(map(str, sys.version_info[:2]))
-# On Linux the small build of PyTorch has an index of its own; empty: the one pip is set to.
-TORCH_INDEX = os.environ.get("TORCH_INDEX", "https://download.pytorch.org/whl/cpu")
+# On Linux the small build of PyTorch has an index of its own; empty: the index pip is set to.
+TORCH_INDEX = "https://download.pytorch.org/whl/cpu" if sys.platform == "linux" else ""
 # After the setup nothing needs a network; this makes sure that nothing uses one.
 OFFLINE = {"COURSE_NO_DOWNLOAD": "1", "HF_HUB_OFFLINE": "1"}
 # Of pip's variables only what says where packages come from: no PIP_DRY_RUN, no PIP_TARGET.
@@ -162,6 +162,14 @@ def set_up(environment=ENVIRONMENT, extras=(), deep=False):
     return get_python(environment)
 
 
+def list_torch():
+    """Return pip's arguments for PyTorch, whose small build has hashes that no lock holds."""
+    text = (ROOT / "requirements-torch.txt").read_text(encoding="utf8")
+    index = os.environ.get("TORCH_INDEX", TORCH_INDEX)
+    pin = re.search(r"^torch==\S+", text, re.M).group()
+    return [*([f"--extra-index-url={index}"] if index else []), pin]
+
+
 def install(environment, extras):
     """Make an environment, install what the locks pin, and import it."""
     start, log, python = time.monotonic(), BUILD / "setup.log", get_python(environment)
@@ -171,10 +179,7 @@ def install(environment, extras):
     steps = {"venv": [sys._base_executable, "venv", str(environment)]}
     steps["packages"] = [python, *pip, "--require-hashes", lock]
     if "torch" in extras:
-        text = (ROOT / "requirements-torch.txt").read_text(encoding="utf8")
-        torch = re.search(r"^torch==\S+", text, re.M).group()
-        index = [f"--extra-index-url={TORCH_INDEX}"] if TORCH_INDEX else []
-        steps["torch"] = [python, *pip, "--no-deps", torch, *index * (sys.platform == "linux")]
+        steps["torch"] = [python, *pip, "--no-deps", *list_torch()]
     if extras:
         steps["extras"] = [python, *pip, "--require-hashes", *locks]
     with open(log, "wb") as stream:

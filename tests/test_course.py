@@ -1,7 +1,6 @@
 """`course.py`: setup of a tiny course without a network; its commands; the locks."""
 
 import ast
-import hashlib
 import json
 import os
 import re
@@ -14,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from test_wheelhouse import build_wheel
+from test_wheelhouse import build_wheel, write_lock
 
 import course
 
@@ -44,15 +43,6 @@ def copier(tmp_path_factory):
     )
     path.chmod(0o755)
     return str(path)
-
-
-def write_lock(root, name, *wheels):
-    lines = [
-        f"{wheel.name.split('-')[0].replace('_', '-')}==1.0 "
-        f"--hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
-        for wheel in wheels
-    ]
-    (root / name).write_text("".join(lines))
 
 
 class Course:
