@@ -210,16 +210,15 @@ def test_a_linked_environment_is_replaced_and_not_emptied(ready):
     ready.check()
 
 
-def test_settings_that_keep_pip_from_installing_are_not_passed_on(tiny, tmp_path):
+HARMFUL = ["DRY_RUN", "NO_DEPS", "USER", "TARGET", "PREFIX", "ROOT", "CONSTRAINT", "NO_BINARY"]
+
+
+@pytest.mark.parametrize("names", [["DRY_RUN"], ["NO_DEPS"], ["TARGET"], HARMFUL], ids=" ".join)
+def test_settings_that_keep_pip_from_installing_are_not_passed_on(tiny, tmp_path, names):
+    folders = {"TARGET", "PREFIX", "ROOT", "CONSTRAINT"}
     elsewhere = str(tmp_path / "elsewhere")
-    harmful = {"PIP_DRY_RUN": "1", "PIP_NO_DEPS": "1", "PIP_USER": "1", "PIP_TARGET": elsewhere}
-    harmful |= {"PIP_PREFIX": elsewhere, "PIP_ROOT": elsewhere, "PIP_CONSTRAINT": elsewhere}
-    harmful |= {
-        "PIP_REQUIRE_VIRTUALENV": "1",
-        "PIP_NO_BINARY": ":all:",
-        "PYTHONPATH": str(tmp_path),
-    }
-    code, printed = tiny.run("setup", **harmful)
+    harmful = {f"PIP_{name}": elsewhere if name in folders else "1" for name in names}
+    code, printed = tiny.run("setup", PYTHONPATH=str(tmp_path), **harmful)
     assert code == 0, printed
     tiny.check()
     assert not Path(elsewhere).exists()
