@@ -2,79 +2,99 @@
 # make test     set up, fetch the data, run the fast tests, check every notebook
 # make lab      set up, open JupyterLab on notebook 00
 # make help     the other targets
+# Where there is no make: python course.py setup, run, test, lab, clean.
 
-PYTHON ?= python3
+# The Python of the environment that is there; PYTHON=python3.12 asks for another.
+PYTHON ?= $(shell test -f .venv/.ready && .venv/bin/python -c "" 2>/dev/null && echo .venv/bin/python || echo python3)
 NB ?=
 BIN = .venv/bin
-# PyTorch's own index: Linux without a GPU gets the small CPU build from it.
-# TORCH_INDEX= (empty) takes torch from the index that pip is set to.
-TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+COURSE = $(PYTHON) course.py
 # After the setup nothing needs a network; this makes sure that nothing uses one.
 OFFLINE = COURSE_NO_DOWNLOAD=1 HF_HUB_OFFLINE=1
+LOCK = build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--only-binary :all: --no-annotate --no-header --no-emit-index-url
+# What PyTorch asks for with a GPU, and the CPU build does not.
+CUDA = cuda-bindings cuda-toolkit nvidia-cudnn-cu13 nvidia-cusparselt-cu13 nvidia-nccl-cu13 \
+	nvidia-nvshmem-cu13 triton
 
-.PHONY: help setup data course test lab torch wheelhouse refresh sync deck lint colab backends
+.PHONY: help setup ready data course test lab clean torch wheelhouse refresh sync deck lint colab \
+	backends lock everywhere
 
 help:
-	@echo "make course          run every notebook into build/ and print a table (NB=01: one)"
-	@echo "make test            fast tests, then nbval over every notebook (NB=01: one)"
+	@echo "make course          run every notebook into build/ and print a table (NB='01 02': these)"
+	@echo "make test            fast tests, then nbval over every notebook (NB='01 02': these)"
 	@echo "make lab             open JupyterLab on 00_start_here"
+	@echo "make clean           remove .venv and build/; the data stay"
 	@echo "make torch           add PyTorch and a small language model, for what says it needs them"
 	@echo "make wheelhouse      collect packages and data for a classroom without a network"
 	@echo "make refresh NB=01   run a notebook in place and store its outputs and result"
 	@echo "make sync            regenerate tables, badges and first cells from their sources"
 	@echo "make deck            write the theory cards as an Anki deck into build/"
 	@echo "make lint            ruff over code and notebooks"
+	@echo "make lock            renew the locks after a change in a requirements file"
 	@echo "make colab           run the notebooks on Colab's versions, as Colab would"
 	@echo "make backends        run 01 to 03 (small settings) and GPT-2's tests under JAX and PyTorch"
+	@echo "make everywhere      02, 05, 08 and fast tests: AVX2 only, one core, Python 3.13"
 
-setup: .venv/.ready
+setup:
+	@$(COURSE) setup
 
-.venv/.ready: requirements.txt requirements.lock
-	@$(PYTHON) -c "import sys; ok = (3, 11) <= sys.version_info < (3, 14); \
-	sys.exit(0 if ok else 'Python %d.%d is not supported: use 3.11, 3.12 or 3.13, for example make PYTHON=python3.12' % sys.version_info[:2])"
-	@echo "Setting up .venv and installing the pinned requirements"
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -r requirements.txt -c requirements.lock
-	@touch $@
+ready:
+	@$(COURSE) ready
 
-data: setup
+data: ready
 	$(BIN)/python -m utils.data
 
-course: data
-	$(OFFLINE) $(BIN)/python -m tools.run_course $(NB)
+course:
+	@$(COURSE) run $(NB)
 
-test: data
-	$(OFFLINE) $(BIN)/python -m pytest -q tests utils
-	$(OFFLINE) $(BIN)/python -m pytest -q --nbval --durations=5 $(wildcard notebooks/$(NB)*.ipynb notebooks/solutions/$(NB)*.ipynb)
+test:
+	@$(COURSE) test $(NB)
 
-lab: data
-	cd notebooks && ../$(BIN)/jupyter lab 00_start_here.ipynb
+lab:
+	@$(COURSE) lab
 
-torch: setup
-	$(BIN)/python -m pip install --quiet -r requirements-torch.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+clean:
+	@$(COURSE) clean
+
+torch:
+	@$(COURSE) setup torch
 	$(BIN)/python -m utils.data smollm2-135m
 
-wheelhouse: setup
+wheelhouse: ready
 	$(BIN)/python -m tools.wheelhouse wheelhouse
 
 refresh: data
 	$(OFFLINE) $(BIN)/python -m tools.refresh $(NB)
 
-sync: setup
+sync: ready
 	$(BIN)/python -m tools.sync
 
-deck: setup
+deck: ready
 	$(BIN)/python -m tools.deck
 
-lint: setup
-	$(BIN)/ruff check . && $(BIN)/ruff format --check utils tools tests benchmarks
+lint: ready
+	$(BIN)/python -m ruff check . && \
+	$(BIN)/python -m ruff format --check course.py utils tools tests benchmarks
+
+lock:
+	$(PYTHON) -m venv build/uv && build/uv/bin/python -m pip install --quiet uv
+	printf '%s\n' $(CUDA) > build/cuda.txt
+	$(LOCK) requirements.txt -o requirements.lock
+	$(LOCK) requirements-jax.txt -c requirements.lock -o requirements-jax.lock
+	$(LOCK) requirements-torch.txt -c requirements.lock --excludes build/cuda.txt \
+	--no-emit-package torch -o requirements-torch.lock
 
 colab:
 	$(PYTHON) tools/colab.py $(NB)
 
-backends: data
-	$(BIN)/python -m pip install --quiet -r requirements-backends.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+backends:
+	@$(COURSE) ready jax torch
+	$(BIN)/python -m utils.data
 	$(OFFLINE) $(BIN)/python -m tools.backends jax $(NB)
 	$(OFFLINE) $(BIN)/python -m tools.backends torch $(NB)
 	$(OFFLINE) KERAS_BACKEND=jax $(BIN)/python -m pytest -q tests/test_gpt2.py tests/test_decoding.py
 	$(OFFLINE) KERAS_BACKEND=torch $(BIN)/python -m pytest -q tests/test_gpt2.py tests/test_decoding.py
+
+everywhere: data
+	$(OFFLINE) $(BIN)/python -m tools.everywhere

@@ -12,6 +12,7 @@ import time
 import pytest
 from nbformat import v4
 
+import course
 from tools.notebook_rules import LOCAL_PATH, list_link_problems
 from tools.sync import ROOT
 
@@ -76,7 +77,7 @@ def test_links_in_pages_lead_somewhere(path):
 
 
 @pytest.mark.parametrize(
-    "command", [["check", "."], ["format", "--check", "conftest.py", *FOLDERS]]
+    "command", [["check", "."], ["format", "--check", "conftest.py", "course.py", *FOLDERS]]
 )
 def test_ruff_is_content(command):
     code, printed = run(sys.executable, "-m", "ruff", *command)
@@ -120,20 +121,27 @@ def test_continuous_integration_runs_make_test_and_nothing_else():
     assert os.name == "nt" or os.access(ROOT / ".ci" / "run", os.X_OK)
 
 
-@needs_make
-def test_torch_comes_from_its_own_index_unless_told_otherwise():
-    assert PYTORCH_INDEX in run("make", "-n", "torch")[1]
-    code, printed = run("make", "-n", "torch", "TORCH_INDEX=")
-    assert code == 0
-    assert "requirements-torch.txt" in printed
-    assert "index" not in printed
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere pip's index has the small build")
+def test_torch_comes_from_its_own_index_unless_told_otherwise(monkeypatch):
+    monkeypatch.delenv("TORCH_INDEX", raising=False)
+    index, pin = course.list_torch()
+    assert PYTORCH_INDEX in index and f"\n{pin}\n" in (ROOT / "requirements-torch.txt").read_text()
+    monkeypatch.setenv("TORCH_INDEX", "")
+    assert course.list_torch() == [pin]
 
 
 @needs_make
-def test_make_test_runs_tests_and_nbval():
-    printed = run("make", "-n", "test")[1]
-    assert re.search(r"pytest -q tests utils", printed)
-    assert re.search(r"pytest .*--nbval .*notebooks/", printed)
+@pytest.mark.parametrize("target, command", [("test", "test"), ("course", "run")])
+def test_make_passes_the_numbers_on(target, command):
+    code, printed = run("make", "-n", target, "NB=00 01", "PYTHON=python3")
+    assert (code, printed.strip()) == (0, f"python3 course.py {command} 00 01")
+
+
+@needs_make
+def test_make_names_an_unknown_number():
+    code, printed = run("make", "test", "NB=00 99", f"PYTHON={sys.executable}")
+    assert code == 2
+    assert printed.startswith("no notebook has the number '99'; known: 00, 01, ")
 
 
 def test_tests_run_from_another_folder(tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import course as entry
 from tools import wheelhouse
 from utils import data
 
@@ -31,8 +32,18 @@ def build_wheel(folder: Path, name: str, *, needs: str = "") -> Path:
     members[f"{name}-1.0.dist-info/RECORD"] = record.encode()
     with zipfile.ZipFile(path, "w") as zipped:
         for member, content in members.items():
-            zipped.writestr(member, content)
+            zipped.writestr(zipfile.ZipInfo(member), content)  # the same bytes each time
     return path
+
+
+def write_lock(root: Path, name: str, *wheels: Path):
+    """Write a lock with one hash for each wheel."""
+    lines = [
+        f"{wheel.name.split('-')[0].replace('_', '-')}==1.0 "
+        f"--hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+        for wheel in wheels
+    ]
+    (root / name).write_text("".join(lines))
 
 
 @pytest.fixture
@@ -43,15 +54,16 @@ def course(tmp_path, monkeypatch):
             monkeypatch.delenv(variable)
     index = tmp_path / "index"
     index.mkdir()
-    build_wheel(index, "main_part", needs="needed_part")
-    build_wheel(index, "needed_part")
-    build_wheel(index, "unrelated")
+    parts = [build_wheel(index, "main_part", needs="needed_part")]
+    parts += [build_wheel(index, "needed_part")]
+    unrelated = build_wheel(index, "unrelated", needs="torch")
+    build_wheel(index, "torch")
     wheel = build_wheel(index, "tiny_novel").read_bytes()
     root = tmp_path / "course"
     root.mkdir()
-    (root / "requirements.txt").write_text("main-part==1.0\n")
-    (root / "requirements-torch.txt").write_text("unrelated==1.0\n")
-    (root / "requirements.lock").write_text("main-part==1.0\nneeded-part==1.0\n")
+    (root / "requirements-torch.txt").write_text("torch==1.0\nunrelated==1.0\n")
+    write_lock(root, "requirements.lock", *parts)
+    write_lock(root, "requirements-torch.lock", unrelated)
     pinned = {"project": "tiny-novel", "version": "1.0", "bytes": len(wheel)}
     pinned["sha256"] = hashlib.sha256(wheel).hexdigest()
     file = {"name": "text.txt", "bytes": len(TEXT), "sha256": hashlib.sha256(TEXT).hexdigest()}
@@ -63,7 +75,8 @@ def course(tmp_path, monkeypatch):
         },
         "saga": {"tier": "web", "files": [file | {"urls": []}]},
     }
-    monkeypatch.setattr(wheelhouse, "ROOT", root)
+    monkeypatch.setattr(entry, "ROOT", root)
+    monkeypatch.setenv("TORCH_INDEX", "")
     monkeypatch.setattr(wheelhouse, "load_registry", lambda: registry)
     monkeypatch.setattr(data, "load_registry", lambda: registry)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
@@ -102,7 +115,7 @@ def test_the_wheelhouse_alone_serves_packages_and_data(course, tmp_path, monkeyp
     assert list_house(house).keys() == EXPECTED
 
     readme = (house / "README.txt").read_text()
-    assert "PIP_NO_INDEX=1 PIP_FIND_LINKS=$PWD/wheelhouse make course" in readme
+    assert "PIP_NO_INDEX=1 PIP_FIND_LINKS=$PWD/wheelhouse make data" in readme
     assert "Data in here: novel." in readme
     assert "saga (text.txt)" in readme
     assert "COURSE_MIRROR=/path/to/folder .venv/bin/python -m utils.data saga" in readme
@@ -121,17 +134,21 @@ def test_the_wheelhouse_alone_serves_packages_and_data(course, tmp_path, monkeyp
         "--target",
         str(tmp_path / "site"),
     ]
-    command += ["-r", str(course / "requirements.txt"), "-c", str(course / "requirements.lock")]
+    command += ["--require-hashes", "-r", str(course / "requirements.lock")]
     subprocess.run(command, check=True)
     assert (tmp_path / "site" / "needed_part").is_dir()
     assert not (tmp_path / "site" / "tiny_novel").exists()
     assert data.fetch("novel")["text.txt"].read_bytes() == TEXT
 
 
-def test_torch_is_added_on_request(course, tmp_path):
+def test_torch_is_added_on_request(course, tmp_path, capfd):
     house = tmp_path / "wheelhouse"
     assert wheelhouse.main([str(house), "--torch"]) == 0
-    assert list_house(house).keys() == EXPECTED | {"unrelated-1.0-py3-none-any.whl"}
+    assert list_house(house).keys() == EXPECTED | {
+        "torch-1.0-py3-none-any.whl",
+        "unrelated-1.0-py3-none-any.whl",
+    }
+    assert "without a known hash: torch-1.0-py3-none-any.whl\n" in capfd.readouterr().out
     assert "make torch" in (house / "README.txt").read_text()
 
 
@@ -139,7 +156,7 @@ def test_a_complete_wheelhouse_is_kept_as_it_is(house, tmp_path, capfd):
     before = list_house(house)
     (tmp_path / "index").rename(tmp_path / "gone")
     assert wheelhouse.main([str(house)]) == 0
-    assert "Packages: all there\nData: novel is there\n" in capfd.readouterr().out
+    assert "requirements.lock: all there\nData: novel is there\n" in capfd.readouterr().out
     after = list_house(house)
     assert after.pop("README.txt")
     assert after == before
@@ -171,7 +188,8 @@ def test_a_damaged_data_wheel_is_replaced(house, tmp_path):
 
 def test_a_missing_package_is_one_clear_error(course, house, capfd):
     before = list_house(house)
-    (course / "requirements.txt").write_text("main-part==1.0\nabsent-part==1.0\n")
+    with open(course / "requirements.lock", "a") as stream:
+        stream.write(f"absent-part==1.0 --hash=sha256:{'0' * 64}\n")
     assert wheelhouse.main([str(house)]) == 1
     errors = capfd.readouterr().err
     assert "absent-part" in errors  # pip says which
@@ -185,3 +203,28 @@ def test_another_data_wheel_is_refused(house, tmp_path, capfd):
     assert wheelhouse.main([str(house)]) == 1
     assert "error: pip could not get the wheel of 'novel'" in capfd.readouterr().err
     assert "tiny_novel-1.0-py3-none-any.whl" not in list_house(house)
+
+
+def test_a_wheel_that_is_not_the_one_of_the_lock_is_replaced(house, tmp_path):
+    right = (house / "needed_part-1.0-py3-none-any.whl").read_bytes()
+    build_wheel(house, "needed_part", needs="main_part")
+    assert wheelhouse.main([str(house)]) == 0
+    assert (house / "needed_part-1.0-py3-none-any.whl").read_bytes() == right
+
+
+def test_a_wheel_with_another_hash_is_refused(house, tmp_path, capfd):
+    build_wheel(tmp_path / "index", "needed_part", needs="main_part")
+    (house / "needed_part-1.0-py3-none-any.whl").unlink()
+    before = list_house(house)
+    assert wheelhouse.main([str(house)]) == 1
+    errors = capfd.readouterr().err
+    assert "needed-part==1.0" in errors and "Expected sha256" in errors
+    assert list_house(house) == before
+
+
+def test_settings_of_pip_do_not_empty_the_wheelhouse(course, tmp_path, monkeypatch):
+    for variable in ("PIP_DRY_RUN", "PIP_NO_DEPS", "PIP_USER"):
+        monkeypatch.setenv(variable, "1")
+    house = tmp_path / "wheelhouse"
+    assert wheelhouse.main([str(house)]) == 0
+    assert list_house(house).keys() == EXPECTED

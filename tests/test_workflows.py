@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+import course
+
 ROOT = Path(__file__).resolve().parents[1]
 PATHS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
@@ -19,12 +21,10 @@ def list_commands(job):
     return [line.strip() for step in job["steps"] for line in step.get("run", "").splitlines()]
 
 
-def list_recipe(target):
-    """Return the Python commands of one Makefile target, without its variables."""
-    text = (ROOT / "Makefile").read_text(encoding="utf8")
-    recipe = re.search(rf"^{re.escape(target)}:.*\n((?:\t.*\n)+)", text, re.M)[1]
-    commands = re.findall(r"\$\(BIN\)/(python -m .*)", recipe)
-    return [re.sub(r"\$\(wildcard .*", "notebooks", command) for command in commands]
+def list_lines():
+    """Return what `course.py test` runs once it has set up, as lines of a shell."""
+    lines = [" ".join(["python -m", *step]) for step in course.list_steps("test", [])]
+    return [re.sub(r"notebooks/\d.*", "notebooks", line) for line in lines]
 
 
 def test_names():
@@ -58,13 +58,12 @@ def test_push_covers_systems_and_versions():
         assert (ROOT / name).exists()
 
 
-def test_windows_runs_the_lines_of_make_test():
-    job = read_workflow("push.yml")["jobs"]["test"]
-    assert "make test PYTHON=python" in list_commands(job)
-    lines = list_recipe(".venv/.ready") + list_recipe("data") + list_recipe("test")
-    assert len(lines) == 4
-    on_windows = [step for step in job["steps"] if step.get("if") == "runner.os == 'Windows'"]
-    assert list_commands({"steps": on_windows}) == lines
+def test_every_system_runs_the_tests():
+    commands = list_commands(read_workflow("push.yml")["jobs"]["test"])
+    assert commands[-2:] == ["make test PYTHON=python", "python course.py test"]
+    text = (ROOT / "Makefile").read_text(encoding="utf8")
+    assert "\ntest:\n\t@$(COURSE) test $(NB)\n" in text
+    assert "\nCOURSE = $(PYTHON) course.py\n" in text
 
 
 def test_weekly_runs_the_tests_on_unpinned_names():
@@ -72,7 +71,7 @@ def test_weekly_runs_the_tests_on_unpinned_names():
     triggers = workflow[True]
     assert triggers["schedule"][0]["cron"].count(" ") == 4 and "workflow_dispatch" in triggers
     commands = list_commands(workflow["jobs"]["newest"])
-    assert commands[-3:] == list_recipe("data") + list_recipe("test")
+    assert commands[-3:] == list_lines()
     unpin = next(command for command in commands if command.startswith("sed"))
     assert unpin == "sed 's/==.*//' requirements.txt > build/newest.txt"
     pins = (ROOT / "requirements.txt").read_text(encoding="utf8").splitlines()
@@ -81,12 +80,13 @@ def test_weekly_runs_the_tests_on_unpinned_names():
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_offline_after_the_setup(path):
-    text = (ROOT / "Makefile").read_text(encoding="utf8")
-    offline = dict(re.findall(r"(\w+)=(\w+)", re.search(r"^OFFLINE = (.*)", text, re.M)[1]))
     for job in read_workflow(path.name)["jobs"].values():
         steps = [step for step in job["steps"] if "pytest" in step.get("run", "")]
         assert steps or any(line.startswith("make ") for line in list_commands(job))
-        assert all(step["env"] == offline for step in steps)
+        assert all(step["env"] == course.OFFLINE for step in steps)
+    text = (ROOT / "Makefile").read_text(encoding="utf8")
+    offline = " ".join(f"{name}={value}" for name, value in course.OFFLINE.items())
+    assert f"\nOFFLINE = {offline}\n" in text
 
 
 def test_push_tries_the_other_backends():

