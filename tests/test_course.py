@@ -16,6 +16,7 @@ import pytest
 from test_wheelhouse import build_wheel, write_lock
 
 import course
+from tools.backends import run_backend
 
 ROOT = Path(course.__file__).resolve().parent
 PACKAGES = "lib/python{}.{}/site-packages".format(*sys.version_info)
@@ -321,6 +322,11 @@ def test_an_unknown_number_stops_everything(tiny, command, numbers):
     assert code == 2
     assert printed == f"no notebook has the number {numbers[-1]!r}; known: 00, 01, 02\n"
     assert not tiny.venv.exists() and not (tiny.root / "build").exists()
+
+
+def test_backends_name_an_unknown_number(capsys):
+    assert run_backend("jax", "01", "07") == 2
+    assert capsys.readouterr().err.endswith("the number '07'; known: 01, 02, 03\n")
 
 
 @pytest.mark.parametrize("arguments", [[], ["tset"], ["setup", "numpy"], ["lab", "01"]])

@@ -1,4 +1,4 @@
-"""Run notebooks under another Keras backend: `python -m tools.backends jax [NN]`.
+"""Run notebooks under another Keras backend: `python -m tools.backends jax [NN ...]`.
 
 Each notebook runs with the small settings that its Settings cell carries as metadata
 (`"small": {"EPOCHS": 1}`), without the cells tagged `floor`: no errors may come and what must
@@ -38,17 +38,23 @@ def shrink(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata)
 
 
-def run_backend(backend: str, number: str = "", root: Path = ROOT) -> int:
-    """Run the notebooks of one number, or 01 to 03, under a backend; return the exit code."""
+def run_backend(backend: str, *numbers: str, root: Path = ROOT) -> int:
+    """Run the notebooks of these numbers, or 01 to 03, under a backend; return the exit code."""
     if backend not in BACKENDS:
         print(f"unknown backend {backend!r}; choose one of {', '.join(BACKENDS)}", file=sys.stderr)
         return 2
+    for number in numbers:
+        if number not in NUMBERS:
+            known = ", ".join(NUMBERS)
+            print(
+                f"no notebook for backends has the number {number!r}; known: {known}",
+                file=sys.stderr,
+            )
+            return 2
     results = root / "build" / "backends" / backend
     results.mkdir(parents=True, exist_ok=True)
     failed = False
-    for path in find_notebooks(number, root):
-        if path.stem.split("_")[0] not in NUMBERS:
-            continue
+    for path in [path for number in numbers or NUMBERS for path in find_notebooks(number, root)]:
         try:
             notebook = shrink(nbformat.read(path, as_version=4))
             environment = {"KERAS_BACKEND": backend, "COURSE_RESULTS": str(results)}
@@ -61,6 +67,6 @@ def run_backend(backend: str, number: str = "", root: Path = ROOT) -> int:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
-        sys.exit(f"usage: python -m tools.backends {'|'.join(BACKENDS)} [NN]")
+    if len(sys.argv) < 2:
+        sys.exit(f"usage: python -m tools.backends {'|'.join(BACKENDS)} [NN ...]")
     sys.exit(run_backend(*sys.argv[1:]))
