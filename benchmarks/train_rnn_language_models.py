@@ -13,6 +13,7 @@ build/shakespeare-rnn/, where it saves itself after every pass.
 import json
 import os
 import subprocess
+import time
 
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # one thread: CPU-seconds without waiting
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
@@ -82,22 +83,22 @@ def tune_ngram(train_ids, validation_ids, vocabulary_size: int) -> tuple[float, 
     return min(found)
 
 
-def train(token_ids: np.ndarray) -> tuple[keras.Model, list[float]]:
+def train(token_ids: np.ndarray) -> tuple[keras.Model, dict]:
     """Train, or go on training, for `PASSES` over the text.
 
     Every pass begins with a state of zeros, so that a run that was interrupted ends with the same
     weights as one that was not.
 
     Returns:
-        The model, and the mean loss of every tenth of a pass, in nats a token.
+        The model, and its progress: the mean loss of every tenth of a pass in nats a token
+        (`curve`), and the `cpu_seconds` that training took.
     """
     x, y = make_streams(token_ids, BATCH_SIZE, SEQUENCE_LENGTH)
     tenths = np.array_split(np.arange(len(x)).reshape(-1, BATCH_SIZE), 10)
-    saved, curve = FOLDER / "model.keras", []
+    saved, progress = FOLDER / "model.keras", {"curve": [], "cpu_seconds": 0.0}
     if saved.exists():
         model = keras.models.load_model(saved)
-        curve = json.loads((FOLDER / "curve.json").read_text(encoding="utf8"))
-        curve = curve[: 10 * int(model.optimizer.iterations) * BATCH_SIZE // len(x)]
+        progress = json.loads((FOLDER / "progress.json").read_text(encoding="utf8"))
     else:
         FOLDER.mkdir(parents=True, exist_ok=True)
         model = build_language_model(
@@ -106,17 +107,20 @@ def train(token_ids: np.ndarray) -> tuple[keras.Model, list[float]]:
         schedule = warm_up_and_decay(LEARNING_RATE, PASSES * len(x) // BATCH_SIZE)
         optimizer = keras.optimizers.Nadam(schedule, beta_2=0.99, clipnorm=1.0)
         model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    for done in range(len(curve) // 10, PASSES):
+    for done in range(int(model.optimizer.iterations) * BATCH_SIZE // len(x), PASSES):
+        begin, curve = time.process_time(), progress["curve"][: 10 * done]
         model.get_layer("recurrent").reset_state()
         for batches in tenths:
             rows = batches.ravel()
             fit = model.fit(x[rows], y[rows], batch_size=BATCH_SIZE, shuffle=False, verbose=0)
             curve.append(fit.history["loss"][0])
             print(f"pass {done + 1}, loss {curve[-1]:.4f} nats a token", flush=True)
-        (FOLDER / "curve.json").write_text(json.dumps(curve), encoding="utf8")
+        cpu_seconds = progress["cpu_seconds"] + time.process_time() - begin
+        progress = {"curve": curve, "cpu_seconds": cpu_seconds}
+        (FOLDER / "progress.json").write_text(json.dumps(progress), encoding="utf8")
         model.save(FOLDER / "part.keras")
         os.replace(FOLDER / "part.keras", saved)
-    return model, curve
+    return model, progress
 
 
 def main() -> None:
@@ -131,7 +135,7 @@ def main() -> None:
 
     num_train_bytes = len(texts["train"].encode())
 
-    model, curve = train(shuffled)
+    model, progress = train(shuffled)
     reader = build_language_model("GRU", WORD_TOKENS, **SIZES)
     TARGET.mkdir(parents=True, exist_ok=True)
     save_weights(model, TARGET / "weights.safetensors")
@@ -170,6 +174,7 @@ def main() -> None:
             **common,
         )
     steps = int(model.optimizer.iterations)
+    bits = len(shuffled) / num_train_bytes / np.log(2)  # a byte, for a nat a token
     result = record_result(
         "shakespeare-rnn",
         model=f"GRU over words, {SIZES['hidden_dim']} units, {PASSES} passes",
@@ -181,7 +186,8 @@ def main() -> None:
         steps=steps,
         tokens_seen=steps * BATCH_SIZE * SEQUENCE_LENGTH,
         parameters=reader.count_params(),
-        curve=[round(loss / np.log(2) * len(shuffled) / num_train_bytes, 4) for loss in curve],
+        training_cpu_seconds=round(progress["cpu_seconds"]),
+        curve=[round(loss * bits, 4) for loss in progress["curve"]],
         **common,
     )
     print({key: result[key] for key in ("value", "baseline", "validation", "steps")})
