@@ -245,7 +245,8 @@ def test_attend(capsys, answer, said):
 
 
 @pytest.mark.parametrize(
-    "answer, said", [(None, "Not done"), ("c", "Correct"), ("a", "parameters"), ("b", "CPU")]
+    "answer, said",
+    [(None, "Not done"), ("c", "Correct"), ("a", "parameters"), ("b", "computing time")],
 )
 def test_bottleneck(capsys, answer, said):
     checks.check_bottleneck(answer)

@@ -139,11 +139,13 @@ def test_neither_threads_nor_a_busy_machine_change_a_trained_weight():
     assert digests == [alone, alone]
 
 
-def test_weights_are_kept_as_float16_and_given_back(tmp_path):
-    def build(units):
-        return keras.Sequential([keras.Input((3,)), keras.layers.Dense(units, name="dense")])
+def build_dense(units):
+    inputs = keras.Input((3,))
+    return keras.Model(inputs, keras.layers.Dense(units, name="dense")(inputs))
 
-    model, other = build(2), build(2)
+
+def test_weights_are_kept_as_float16_and_given_back(tmp_path):
+    model, other = build_dense(2), build_dense(2)
     save_weights(model, tmp_path / "weights.safetensors")
     load_weights(other, tmp_path / "weights.safetensors")
     for kept, given in zip(model.get_weights(), other.get_weights(), strict=True):
@@ -152,8 +154,7 @@ def test_weights_are_kept_as_float16_and_given_back(tmp_path):
 
 
 def test_weights_of_another_shape_change_nothing(tmp_path):
-    names = [keras.layers.Dense(units, name="dense") for units in (2, 5)]
-    model, other = (keras.Sequential([keras.Input((3,)), layer]) for layer in names)
+    model, other = build_dense(2), build_dense(5)
     save_weights(model, tmp_path / "weights.safetensors")
     before = other.get_weights()
     with pytest.raises(ValueError, match=r"dense/bias.*\(2,\) in the file and \(5,\) in the model"):
