@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import time
 from pathlib import Path
 from queue import Empty
@@ -17,6 +18,13 @@ _spec = importlib.util.spec_from_file_location("no_network", NO_NETWORK / "sitec
 _spec.loader.exec_module(importlib.util.module_from_spec(_spec))
 _paths = [str(NO_NETWORK), *filter(None, [os.environ.get("PYTHONPATH")])]
 os.environ["PYTHONPATH"] = os.pathsep.join(_paths)
+
+
+# A shell starts a background job deaf to Ctrl-C, and the job's children inherit that; some tests
+# send it to what they start.
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # nbval runs cells without history: `Out[1]` fails, and `plt.plot(...);` shows its value
