@@ -376,7 +376,7 @@ def find_checkpoint(source: str | Path, *, timeout: float = 5) -> Path:
     if Path(source).is_dir():
         return Path(source)
     from huggingface_hub import constants, snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError, HTTPError, LocalEntryNotFoundError
 
     settings = {"repo_id": str(source), "allow_patterns": CHECKPOINT_FILES, "etag_timeout": timeout}
     try:
@@ -398,7 +398,7 @@ def find_checkpoint(source: str | Path, *, timeout: float = 5) -> Path:
         urllib.request.urlopen(address, timeout=timeout).close()
         print(f"Fetching {source} from the hub; the smallest GPT-2 is 0.5 GB", flush=True)
         return Path(snapshot_download(**settings, max_workers=2))
-    except Exception as error:  # the hub's client has errors of its own, which change
+    except (OSError, ValueError, HTTPError) as error:
         raise CheckpointError(
             f"{source} is neither a folder nor in the hub's cache on this machine, and the hub did "
             f"not give it ({error}). Check the name and the network, or give a folder with "
