@@ -20,6 +20,10 @@ _paths = [str(NO_NETWORK), *filter(None, [os.environ.get("PYTHONPATH")])]
 os.environ["PYTHONPATH"] = os.pathsep.join(_paths)
 
 
+# The user's keras.json has no say in a test.
+
+os.environ["KERAS_HOME"] = str(Path(__file__).resolve().parent / "build" / "keras")
+
 # A shell starts a background job deaf to Ctrl-C, and the job's children inherit that; some tests
 # send it to what they start.
 

@@ -96,7 +96,7 @@ def main() -> None:
         baseline=compute_bleu(count_bleu(abroad, [[s] for s in sources]).sum(axis=0)),
         baseline_name="the French text, not translated back",
         runs="1 seed",
-        training_cpu_seconds=settings["cpu_seconds"],
+        steps=settings["steps"]["dot"],
         bleu=sent["bleu"],
         changed=measure_change(sent),
         plain={"bleu": plain["bleu"], "changed": measure_change(plain)},

@@ -15,7 +15,7 @@ import json
 import os
 import time
 
-from utils.results import LEDGER
+from utils.results import LEDGER, write_json
 from utils.runtime import describe_machine, list_versions, start
 
 STEPS, REPEATS, BATCH_SIZE, LENGTH, VOCABULARY_SIZE = 100, 5, 64, 20, 5000
@@ -64,7 +64,7 @@ def main() -> None:
             "machine": describe_machine(),
             "date": datetime.date.today().isoformat(),
         }
-        RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf8")
+        write_json(RECORD, record)
     ledger = json.loads(RECORD.read_text(encoding="utf8"))
     print(
         f"factor {here['cpu_seconds'] / ledger['cpu_seconds']:.2f}: {STEPS} training steps take "

@@ -1,9 +1,10 @@
 """How far do the headline results of the notebooks spread over seeds and processors?
 
-Runs notebooks whole with other seeds, without the assertions that judge trained numbers, and adds
-each headline result to data/results/spread/NN.json. `utils.results` computes the floors from there:
-what a learner's run must reach. Set `ONEDNN_MAX_CPU_ISA=AVX2 XLA_FLAGS=--xla_cpu_max_isa=AVX2` for
-the arithmetic of a processor without AVX-512. The number of threads changes nothing (a test).
+Runs notebooks whole with other seeds of first weights and dropout, without the assertions that
+judge trained numbers, and adds each headline result to data/results/spread/NN.json, from which
+`utils.results` computes the floors: what a learner's run must reach. Set
+`ONEDNN_MAX_CPU_ISA=AVX2 XLA_FLAGS=--xla_cpu_max_isa=AVX2` for the arithmetic of a processor without
+AVX-512. The number of threads changes nothing (a test).
 
 Run: `python -m benchmarks.spread 05 08 --seeds 42 142 242` (every notebook once for each seed).
 """
@@ -26,7 +27,7 @@ import keras
 
 set_seed = keras.utils.set_random_seed
 keras.utils.set_random_seed = lambda seed: set_seed(seed + {shift})
-"""  # every later seed of the notebook moves as well
+"""  # so other first weights and dropout; the order of batches and the data stay
 
 
 class DropAssertions(ast.NodeTransformer):

@@ -215,6 +215,9 @@ A GPT-2 of {parameters:,} parameters ({num_layers} layers, {hidden_dim} wide, {n
 scratch by `benchmarks/train_gpt2_on_shakespeare.py`. Every number here was measured by that
 script. The format is that of GPT-2 on the Hugging Face hub; the weights are stored as float16.
 
+**Made by** `python -m benchmarks.train_gpt2_on_shakespeare --publish`. The weights have the
+licence of the course, MIT.
+
 **Data.** `shakespeare` of the course's registry: {num_train} plays train, {validation_plays}
 validate, {test_plays} test. Nothing was chosen on the test plays; they were read once, at the end.
 The tokens were learned from the training plays. Text: public domain.

@@ -56,6 +56,17 @@ def test_the_floor_comes_from_the_runs_that_were_recorded(tmp_path, monkeypatch)
     assert results.record_result("01", **GOOD, trivial=0.5)["floor"] == pytest.approx(0.66)
 
 
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    (tmp_path / "01.json").write_text("old", encoding="utf8")
+    monkeypatch.setattr(results.os, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        results.write_whole(tmp_path / "01.json", "new")
+    assert [path.read_text(encoding="utf8") for path in tmp_path.iterdir()] == ["old"]
+
+
 HEADLINES = [p for p in sorted(results.LEDGER.glob("*.json")) if p.stem.isdigit()]
 
 
@@ -94,6 +105,18 @@ def test_a_file_in_place_of_the_results_folder_is_left_alone(tmp_path, monkeypat
     assert results.record_result("01", **GOOD)["value"] == 0.8
     assert "cannot be saved" in capsys.readouterr().out
     assert (tmp_path / "results").read_text() == "mine"
+
+
+def test_the_floor_of_several_runs_is_recomputed():
+    checked = 0
+    for name, result in results.load_results().items():
+        if not name.isdigit() and len(result.get("values", [])) >= 3 and "better" in result:
+            found = {key: result[key] for key in ("better", "trivial")}
+            assert result["floor"] == pytest.approx(
+                results.compute_floor(result["values"], **found)
+            )
+            checked += 1
+    assert checked >= 4
 
 
 @pytest.mark.parametrize("path", sorted(results.LEDGER.glob("*.json")), ids=lambda p: p.stem)

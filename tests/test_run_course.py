@@ -465,17 +465,6 @@ def test_several_notebooks_are_refreshed_in_turn(monkeypatch, capsys):
     assert len(seen) == 3 and "'99'; known numbers: 00, 01" in capsys.readouterr().err
 
 
-def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    (tmp_path / "01.json").write_text("old", encoding="utf8")
-    monkeypatch.setattr(refresh.os, "replace", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        refresh.write_whole(tmp_path / "01.json", "new")
-    assert [path.read_text(encoding="utf8") for path in tmp_path.iterdir()] == ["old"]
-
-
 def test_refresh_names_the_claim_that_failed(tmp_path, monkeypatch, capsys):
     path = write_notebook(tmp_path / "05_x.ipynb", ["## 9. Check", "x = 3", "assert x > 7 > 1"])
     before = path.read_bytes()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 
-from tools.refresh import ROOT, NotebookError, find_notebooks, run_cells
+from tools.refresh import ROOT, TIMEOUT, NotebookError, find_notebooks, run_cells
 
 BACKENDS = ("jax", "torch", "tensorflow")
 NUMBERS = ("01", "02", "03")
@@ -58,7 +58,7 @@ def run_backend(backend: str, *numbers: str, root: Path = ROOT) -> int:
         try:
             notebook = shrink(nbformat.read(path, as_version=4))
             environment = {"KERAS_BACKEND": backend, "COURSE_RESULTS": str(results)}
-            run_cells(notebook, path.parent, environment=os.environ | environment, timeout=1200)
+            run_cells(notebook, path.parent, environment=os.environ | environment, timeout=TIMEOUT)
             print(f"{backend} {path.stem}: ok", flush=True)
         except (NotebookError, ValueError) as error:
             failed = True

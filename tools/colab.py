@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VERSION = "3.13"
 ENVIRONMENT = ROOT / "build" / "colab"
 RESULTS = ROOT / "build" / "colab-results"
-TIMEOUT = 1800  # seconds for one notebook
+TIMEOUT = 3600  # seconds for one notebook, to end what hangs
 
 
 def find_python(wanted: str | None = None) -> str:
@@ -37,7 +37,7 @@ def find_python(wanted: str | None = None) -> str:
     Raises:
         SystemExit: there is none.
     """
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path(os.path.expanduser("~/.pyenv")))
     candidates = [wanted] if wanted else [sys.executable, f"python{VERSION}"]
     if not wanted:
         candidates += sorted(map(str, pyenv.glob(f"versions/{VERSION}*/bin/python")), reverse=True)

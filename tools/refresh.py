@@ -22,6 +22,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbclient.util import run_sync
 
+from utils.results import write_whole
+
 ROOT = Path(__file__).resolve().parents[1]
 TIMEOUT = 3600  # seconds for one notebook; only there to end one that hangs
 KEPT_CELL_METADATA = ("alt", "jupyter", "reason", "small", "tags")
@@ -262,17 +264,6 @@ def write_notebook(notebook: nbformat.NotebookNode, path: Path) -> None:
     """Validate and write a notebook; an interruption leaves the old file whole."""
     nbformat.validate(notebook)
     write_whole(path, nbformat.writes(notebook) + "\n")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf8", newline="\n")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def publish_results(staged: Path, folder: Path) -> None:

@@ -103,9 +103,14 @@ def record_result(
 
 def write_json(path: Path, content: dict | list) -> None:
     """Write a JSON file, whole or not at all."""
+    write_whole(path, json.dumps(content, indent=1) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".part-") as part:
-        Path(part, path.name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf8")
+        Path(part, path.name).write_text(text, encoding="utf8", newline="\n")
         os.replace(Path(part, path.name), path)
 
 
