@@ -119,7 +119,7 @@ def compute_floor(
 ) -> float | None:
     """Return what a run must reach: the mean less three standard deviations.
 
-    Where less is better, plus. A standard deviation below 0.2 % of the mean counts as 0.2 %:
+    Where less is better, plus. A standard deviation below 0.4 % of the mean counts as 0.4 %:
     processors round differently, also where nothing is drawn at random. The floor is never worse
     than the trivial answer, and with fewer than three values it is the trivial answer.
 
@@ -137,7 +137,7 @@ def compute_floor(
     if len(values) < 3:
         return trivial
     mean = statistics.mean(values)
-    margin = 3 * max(statistics.stdev(values), 0.002 * abs(mean))
+    margin = 3 * max(statistics.stdev(values), 0.004 * abs(mean))
     if better == "lower":
         return mean + margin if trivial is None else min(mean + margin, trivial)
     return mean - margin if trivial is None else max(mean - margin, trivial)
