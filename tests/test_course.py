@@ -64,7 +64,7 @@ class Course:
             build_wheel(self.index, "needed_part"),
         ]
         write_lock(self.root, "requirements.lock", *self.wheels)
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "COURSE_"))}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "COURSE_", "HF_"))}
         self.environ = kept | {"PIP_CONFIG_FILE": os.devnull, "TORCH_INDEX": ""}
         self.environ |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.index)}
 
