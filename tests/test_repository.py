@@ -24,8 +24,15 @@ needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 
 
 def run(*command, cwd=ROOT):
-    """Run a command and return its exit code and all that it printed."""
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
+    """Run a command and return its exit code and all that it printed.
+
+    What a make around these tests hands to a make within them (it then names folders) stays out.
+    """
+    outer = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    environ = {name: value for name, value in os.environ.items() if name not in outer}
+    done = subprocess.run(
+        command, cwd=cwd, env=environ, capture_output=True, text=True, timeout=120
+    )
     return done.returncode, done.stdout + done.stderr
 
 

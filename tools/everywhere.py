@@ -13,7 +13,7 @@ import sys
 import course
 from tools.colab import find_python
 
-TESTS = """augmentation bert bpe classifiers corpora data decoding gpt2 language_models ner
+TESTS = """augmentation bert bpe classifiers corpora data decoding gpt2 language_models metrics ner
 sentences seq2seq smollm2 text training transformer"""
 COMMANDS = [
     ["pytest", "-q", *(f"tests/test_{name}.py" for name in TESTS.split())],
@@ -43,6 +43,18 @@ def list_machines() -> tuple[dict[str, tuple[list[str], dict[str, str]]], list[s
     return machines, skipped
 
 
+def run(command: list[str], environ: dict[str, str]) -> tuple[int, str]:
+    """Run a command in the course folder, show its output; return exit code and last line."""
+    last = ""
+    with subprocess.Popen(
+        command, cwd=course.ROOT, env=environ, stdout=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            last = line.strip() or last
+    return process.returncode, last
+
+
 def main() -> int:
     """Run everything, also after a failure; return 1 if something failed."""
     machines, lines = list_machines()
@@ -51,8 +63,9 @@ def main() -> int:
         for command in COMMANDS:
             print(f"\n{name}: {command[0]}", flush=True)
             environ = {**course.clean_environ(), **course.OFFLINE, **variables}
-            code = subprocess.run([*start, "-m", *command], cwd=course.ROOT, env=environ).returncode
-            lines.append(f"{name}: {command[0]}: {'ok' if code == 0 else f'failed ({code})'}")
+            code, last = run([*start, "-m", *command], environ)
+            verdict = "ok" if code == 0 else f"failed ({code})"
+            lines.append(f"{name}: {command[0]}: {verdict}: {last}")
             failed = failed or code != 0
     print("", *lines, sep="\n")
     return int(failed)
