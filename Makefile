@@ -97,8 +97,8 @@ backends:
 	$(BIN)/python -m utils.data
 	$(OFFLINE) $(BIN)/python -m tools.backends jax $(NB)
 	$(OFFLINE) $(BIN)/python -m tools.backends torch $(NB)
-	$(OFFLINE) KERAS_BACKEND=jax $(BIN)/python -m pytest -q tests/test_gpt2.py tests/test_decoding.py
-	$(OFFLINE) KERAS_BACKEND=torch $(BIN)/python -m pytest -q tests/test_gpt2.py tests/test_decoding.py
+	$(OFFLINE) KERAS_BACKEND=jax $(BIN)/python -m pytest -q tests/models/test_gpt2.py tests/decoding
+	$(OFFLINE) KERAS_BACKEND=torch $(BIN)/python -m pytest -q tests/models/test_gpt2.py tests/decoding
 
 everywhere: data
 	$(OFFLINE) $(BIN)/python -m tools.everywhere

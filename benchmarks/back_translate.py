@@ -20,10 +20,10 @@ start(seed=42)
 import numpy as np
 
 from benchmarks import compare_seq2seq
+from utils.data.pairs import encode_tokens, group_references, join_tokens
+from utils.decoding.translation import build_greedy_decoder
 from utils.metrics import bootstrap_bleu, compute_bleu, count_bleu
-from utils.pairs import encode_tokens, group_references, join_tokens
 from utils.results import LEDGER, record_result
-from utils.seq2seq import build_greedy_decoder
 
 EXAMPLES = 300  # sentences that the result keeps with what became of them
 

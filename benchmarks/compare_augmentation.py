@@ -1,6 +1,6 @@
 """Does augmentation help? 100 to 8,000 film sentences, eleven ways to multiply them, 5 seeds.
 
-The model is a small CNN with GloVe vectors (`utils.classifiers.build_cnn`). A seed draws the
+The model is a small CNN with GloVe vectors (`utils.models.classifiers.build_cnn`). A seed draws the
 training sentences, the first weights and the order of the batches; all methods share them, so
 differences between methods are paired. "none" passes over the sentences `PASSES` times. Every
 method adds `COPIES` changed copies of each sentence and passes over the larger set as often: it
@@ -30,11 +30,13 @@ start(seed=0)
 import keras
 import numpy as np
 
-from utils import augmentation, corpora
-from utils.classifiers import build_cnn
-from utils.data import ROOT, load_registry
+from utils.data import corpora
+from utils.data.registry import load_registry
+from utils.data.text import build_vocabulary, encode_texts, look_up_vectors
+from utils.models import augmentation
+from utils.models.classifiers import build_cnn
 from utils.results import LEDGER, record_result
-from utils.text import build_vocabulary, encode_texts, look_up_vectors
+from utils.runtime import ROOT
 
 SIZES = (100, 500, 2000, 8000)
 COPIES = {100: 3, 500: 3, 2000: 1, 8000: 1}

@@ -7,7 +7,7 @@ last tenth measures. Our recipe is that of `benchmarks.train_gpt2_on_shakespeare
 tokens: a fifth of its text affords fewer.
 
 Run: `python -m benchmarks.compare_gpt2_recipes` (30 minutes; needs Tiny Shakespeare). It writes
-data/results/tinyshakespeare-gpt2.json.
+data/results/tinyshakespeare-checkpoints.json.
 """
 
 import argparse
@@ -31,8 +31,9 @@ import keras
 import numpy as np
 import tokenizers
 
-from utils import corpora, gpt2
-from utils.language_models import encode_characters
+from utils.data.plays import load_tinyshakespeare
+from utils.data.tokenizers import encode_characters
+from utils.models import gpt2
 from utils.results import LEDGER, record_result
 
 
@@ -99,7 +100,7 @@ def learn_tokens(text: str) -> tokenizers.ByteLevelBPETokenizer:
 
 
 def main() -> None:
-    text, held_out = corpora.load_tinyshakespeare()
+    text, held_out = load_tinyshakespeare()
     alphabet, tokenizer = sorted(set(text + held_out)), learn_tokens(text)
     small = gpt2.GPT2Config(len(alphabet), 64, 128, 4, 4)
     ours = gpt2.GPT2Config(SETTINGS.vocabulary_size, 256, 256, 4, 4, dropout=0.15)
@@ -118,7 +119,7 @@ def main() -> None:
         steps = int(recipe.steps * SETTINGS.fraction)
         model = train(recipe, encode(text), steps)
         token_ids = encode(held_out)  # its first token is given
-        bits = gpt2.measure_surprise(model, token_ids).sum() / len(held_out.encode())
+        bits = gpt2.compute_token_bits(model, token_ids).sum() / len(held_out.encode())
         read = steps * recipe.batch_size * recipe.config.context_length / len(encode(text))
         rows.append({"recipe": name, "bits per byte": round(float(bits), 4), "steps": steps})
         rows[-1] |= {"passes": round(read, 2), "parameters": model.count_params()}

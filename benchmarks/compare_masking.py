@@ -21,22 +21,20 @@ start(seed=42)
 import keras
 import numpy as np
 
-from utils import corpora
-from utils.bert import (
-    SPECIAL_TOKENS,
-    MaskedBatches,
+from utils.data import corpora
+from utils.data.masking import SPECIAL_TOKENS, MaskedBatches
+from utils.data.tokenizers import build_pieces, encode_pieces
+from utils.metrics import bootstrap_interval
+from utils.models.bert import (
     WarmUpDecay,
     add_word_head,
     build_encoder,
-    build_pieces,
-    encode_pieces,
+    init_from_statistics,
     predict_hidden,
-    start_easy,
 )
-from utils.data import ROOT
-from utils.metrics import bootstrap_interval
+from utils.models.sentences import read_minilm
 from utils.results import LEDGER, record_result
-from utils.sentences import read_minilm
+from utils.runtime import ROOT
 
 MODELS = {  # left-only?, masks drawn anew?
     "two-sided, dynamic": (False, True),
@@ -73,7 +71,7 @@ def train(
     config = SIZES | {"vocab_size": num_pieces}
     encoder = build_encoder(config, causal=causal)
     model = add_word_head(encoder)
-    start_easy(model, encoder, token_ids, word_vectors)
+    init_from_statistics(model, encoder, token_ids, word_vectors)
     batches = MaskedBatches(
         token_ids, SPECIAL_IDS, num_pieces,
         batch_size=BATCH_SIZE, dynamic=dynamic, share=SHARE, seed=seed,
@@ -131,7 +129,7 @@ def measure(epochs: int, seeds: int, path) -> None:
     ids = {s: encode_pieces(part, pieces, SEQUENCE_LENGTH) for s, part in parts.items()}
     hidden = MaskedBatches(
         ids["test"], SPECIAL_IDS, len(pieces), batch_size=256, dynamic=False, shuffle=False,
-        num_places=SEQUENCE_LENGTH, hidden=1.0, swapped=0.0,
+        num_positions=SEQUENCE_LENGTH, hidden=1.0, swapped=0.0,
     )  # fmt: skip
     whole = find_whole_words(ids["test"], pieces)
     letters = np.array([piece.isalpha() for piece in pieces])  # all must answer with a word

@@ -20,16 +20,12 @@ import keras
 import numpy as np
 
 from benchmarks.train_lstm_on_imdb import HIDDEN_DIM, train_ours
-from utils import corpora
-from utils.classifiers import (
-    build_bigram_average,
-    build_classifier,
-    build_cnn,
-    build_word_counts,
-)
+from utils.baselines.counts import build_word_counts
+from utils.data import corpora
+from utils.data.text import build_vocabulary, encode_texts, look_up_vectors
 from utils.metrics import bootstrap_interval
+from utils.models.classifiers import build_bigram_average, build_classifier, build_cnn
 from utils.results import LEDGER, record_result
-from utils.text import build_vocabulary, encode_texts, look_up_vectors
 
 VOCABULARY_SIZE = 20_000
 SEEDS = 3

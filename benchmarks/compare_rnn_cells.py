@@ -22,19 +22,12 @@ start(seed=42)
 import keras
 import numpy as np
 
-from utils import corpora
-from utils.data import ROOT
-from utils.language_models import (
-    NgramModel,
-    build_language_model,
-    build_word_tokens,
-    count_ngrams,
-    encode_characters,
-    encode_words,
-    make_streams,
-    measure_bits,
-)
+from utils.baselines.kneser_ney import NgramModel, count_ngrams
+from utils.data.plays import load_shakespeare
+from utils.data.tokenizers import build_word_tokens, encode_characters, encode_words
+from utils.models.rnn import build_language_model, make_streams, measure_bits
 from utils.results import LEDGER, record_result
+from utils.runtime import ROOT
 from utils.training import warm_up_and_decay
 
 CELLS = ("SimpleRNN", "GRU", "LSTM")
@@ -79,7 +72,7 @@ def train(cell: str, level: str, tokens: list[str], ids: dict[str, np.ndarray]) 
 
 
 def main() -> None:
-    plays = corpora.load_shakespeare()
+    plays = load_shakespeare()
     texts = {s: "\n\n".join(plays[s].values()) for s in ("train", "validation")}
     alphabet = sorted(set(texts["train"]))
     words = build_word_tokens(texts["train"], WORD_TOKENS)

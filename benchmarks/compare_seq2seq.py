@@ -30,25 +30,24 @@ start(seed=42)
 import keras
 import numpy as np
 
-from utils import corpora
-from utils.data import ROOT
-from utils.metrics import bootstrap_bleu, compute_bleu, count_bleu, measure_alignment_error
-from utils.pairs import (
+from utils.data import corpora
+from utils.data.pairs import (
     PairBatches,
     build_token_vocabulary,
     decode_tokens,
     encode_tokens,
     group_references,
 )
-from utils.results import LEDGER, record_result
-from utils.seq2seq import (
+from utils.decoding.translation import build_greedy_decoder, translate
+from utils.metrics import bootstrap_bleu, compute_bleu, count_bleu, measure_alignment_error
+from utils.models.seq2seq import (
     CrossAttention,
-    build_greedy_decoder,
     build_translator,
     compute_masked_loss,
     read_alignments,
-    translate,
 )
+from utils.results import LEDGER, record_result
+from utils.runtime import ROOT
 from utils.training import warm_up_and_decay
 
 SETTINGS = {  # systems: with the highest learning rate of each; steps: of 150 and 2,700 CPU-seconds

@@ -26,11 +26,11 @@ start(seed=42)
 import keras
 
 from benchmarks import compare_seq2seq
+from utils.data.pairs import group_references
+from utils.decoding.translation import build_greedy_decoder, build_prefix_decoder
 from utils.metrics import count_bleu
-from utils.pairs import group_references
+from utils.models.transformer import build_transformer
 from utils.results import LEDGER, record_result
-from utils.seq2seq import build_greedy_decoder
-from utils.transformer import build_prefix_decoder, build_transformer
 
 RECURRENT = {"plain": "LSTM (05)", "dot": "LSTM + attention (08)"}
 SIZES = {"hidden_dim": 64, "num_heads": 4, "intermediate_dim": 448, "num_layers": 2}

@@ -21,11 +21,12 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.cross_validate_snippets import FOLDS, train_classifier, train_word_counts
-from utils import corpora
-from utils.classifiers import build_bigram_average, build_classifier, build_cnn
+from utils.data import corpora
+from utils.data.splits import assign_bucket
+from utils.data.text import build_vocabulary, encode_texts, look_up_vectors
 from utils.metrics import bootstrap_interval
+from utils.models.classifiers import build_bigram_average, build_classifier, build_cnn
 from utils.results import LEDGER, load_results, record_result
-from utils.text import build_vocabulary, encode_texts, look_up_vectors
 
 SEQUENCE_LENGTH = 48
 VOCABULARY_SIZE = 20_000
@@ -86,7 +87,7 @@ def main() -> None:
     validation = table[table["split"] == "validation"]
     rest = table[table["split"] != "validation"].reset_index(drop=True)
     labels = rest["label"].to_numpy()
-    fold = rest["text"].map(lambda text: corpora.assign_bucket(text, FOLDS, salt="fold "))
+    fold = rest["text"].map(lambda text: assign_bucket(text, FOLDS, salt="fold "))
     correct, costs = {}, {}
     for k in range(FOLDS):
         train, held_out = rest[fold != k], rest[fold == k]

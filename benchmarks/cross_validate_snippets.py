@@ -17,11 +17,13 @@ start(seed=42)
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
-from utils import corpora  # noqa: E402
-from utils.classifiers import build_classifier, build_word_counts  # noqa: E402
+from utils.baselines.counts import build_word_counts  # noqa: E402
+from utils.data import corpora
+from utils.data.splits import assign_bucket  # noqa: E402
+from utils.data.text import build_vocabulary, encode_texts, look_up_vectors  # noqa: E402
 from utils.metrics import bootstrap_interval  # noqa: E402
+from utils.models.classifiers import build_classifier
 from utils.results import LEDGER, record_result  # noqa: E402
-from utils.text import build_vocabulary, encode_texts, look_up_vectors  # noqa: E402
 from utils.training import LengthBatches  # noqa: E402
 
 FOLDS = 5
@@ -72,7 +74,7 @@ def main() -> None:
     glove, lexicon = corpora.load_glove(), corpora.load_lexicon()
     validation = table[table["split"] == "validation"]
     rest = table[table["split"] != "validation"].reset_index(drop=True)
-    fold = rest["text"].map(lambda text: corpora.assign_bucket(text, FOLDS, salt="fold "))
+    fold = rest["text"].map(lambda text: assign_bucket(text, FOLDS, salt="fold "))
     correct, single, baseline = (np.zeros(len(rest)) for _ in range(3))
     rows = []
     for k in range(FOLDS):

@@ -13,7 +13,7 @@ tokens, and the best round beside it.
 
 Run on a quiet machine: `python -m benchmarks.decode_gpt2` (about 15 minutes; needs `make torch`
 and, for KerasHub, `pip install --no-deps keras-hub==0.26.0 sentencepiece`). It writes
-data/results/decode-gpt2.json. `--size tiny --no-record` tries it out.
+data/results/decode-checkpoints.json. `--size tiny --no-record` tries it out.
 """
 
 import argparse
@@ -59,16 +59,16 @@ def serve(generate, facts: dict) -> None:
 
 
 def serve_course() -> None:
-    """Generate with `utils.decoding.Generator`."""
+    """Generate with `utils.decoding.sampling.Generator`."""
     begin = time.perf_counter()
     from utils.runtime import start
 
     start()
-    from utils import gpt2
-    from utils.decoding import Generator
+    from utils.decoding.sampling import Generator
+    from utils.models import checkpoints
 
     imported = time.perf_counter()
-    model = gpt2.load_gpt2(FOLDER)
+    model = checkpoints.load_gpt2(FOLDER)
     loaded = time.perf_counter()
     generator = Generator(model)
 
@@ -245,14 +245,14 @@ def main() -> None:
     start(seed=0)
     if "kerashub" not in WRITERS:
         print("KerasHub is not installed: left out")
-    from utils import gpt2
+    from utils.models import checkpoints, gpt2
     from utils.results import LEDGER, record_result
 
     tiny = gpt2.GPT2Config(vocabulary_size=300, hidden_dim=32, num_layers=2, num_heads=2)
     config = tiny if SETTINGS.size == "tiny" else gpt2.get_config(SETTINGS.size)
     model = gpt2.GPT2(config)
     num_bytes = 4 * (model.count_params() - config.context_length * config.hidden_dim)
-    gpt2.save_gpt2(model, FOLDER)
+    checkpoints.save_gpt2(model, FOLDER)
     del model
     table = []
     for threads in SETTINGS.threads:

@@ -18,9 +18,10 @@ import sys
 
 import pandas as pd
 
-from utils import corpora
-from utils.data import ROOT
-from utils.smollm2 import load_smollm2
+from utils.data import corpora
+from utils.data.splits import normalise
+from utils.models.smollm2 import load_smollm2
+from utils.runtime import ROOT
 
 TARGET = ROOT / "data" / "paraphrases" / "smollm2.tsv"
 COUNT = 500
@@ -79,7 +80,7 @@ def write() -> None:
         for source, text, (answer, end) in zip(
             batch["source"], batch["text"], answers, strict=True
         ):
-            if corpora.normalise(answer) == corpora.normalise(text):
+            if normalise(answer) == normalise(text):
                 answer, end = "", "copy"  # the sentence itself is not ours to pass on
             found.loc[len(found)] = [source, end, answer]
         save(found)
@@ -90,7 +91,7 @@ def check() -> None:
     from utils.runtime import start
 
     start()
-    from utils.sentences import embed_sentences
+    from utils.models.sentences import embed_sentences
 
     found = read()
     texts = corpora.pick_paraphrase_sources(len(found))["text"].tolist()

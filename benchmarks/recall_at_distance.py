@@ -26,9 +26,9 @@ start(seed=42)
 import keras
 import numpy as np
 
-from utils.data import ROOT
+from utils.models.transformer import EncoderBlock, TokenAndPositionEmbedding
 from utils.results import LEDGER, record_result
-from utils.transformer import EncoderBlock, TokenAndPositionEmbedding
+from utils.runtime import ROOT
 
 LETTERS = 8
 DISTANCES = (4, 8, 16, 32, 64, 128)  # letters after the one to recall

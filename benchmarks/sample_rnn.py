@@ -19,8 +19,9 @@ start(seed=42)
 import keras
 import numpy as np
 
-from utils.decoding import draw_gumbel
-from utils.language_models import build_generator, build_language_model
+from utils.decoding.filters import draw_gumbel
+from utils.decoding.sampling import build_generator
+from utils.models.rnn import build_language_model
 from utils.results import LEDGER, record_result
 
 IMPORT_SECONDS = time.process_time() - begin

@@ -54,10 +54,12 @@ import keras
 import numpy as np
 import tokenizers
 
-from utils import corpora, gpt2
-from utils.data import ROOT, DataError
-from utils.decoding import Generator
+from utils.data.plays import load_shakespeare, load_tinyshakespeare
+from utils.data.registry import DataError
+from utils.decoding.sampling import Generator
+from utils.models import checkpoints, gpt2
 from utils.results import LEDGER, load_results, record_result
+from utils.runtime import ROOT
 
 TARGET = ROOT / "data" / "models" / "gpt2-shakespeare"
 END = "<|endoftext|>"  # stands before every play
@@ -183,14 +185,14 @@ class Run:
             points = progress["step"] * SETTINGS.evaluations // SETTINGS.steps
             if points > len(progress["curve"]):
                 stride = SETTINGS.context_length  # coarse and quick, for the curve only
-                bits = gpt2.measure_surprise(self.model, validation_ids, stride=stride)
+                bits = gpt2.compute_token_bits(self.model, validation_ids, stride=stride)
                 bits = float(bits.sum() / num_bytes)
                 point = {"step": progress["step"], "cpu_seconds": round(progress["cpu_seconds"])}
                 point |= {"training_loss": round(float(np.mean(losses)), 4)}
                 progress["curve"].append(point | {"validation_bits_per_byte": round(bits, 4)})
                 if bits == min(bits, progress.get("best", bits)):  # the weights that are published
                     progress["best"] = bits
-                    gpt2.save_gpt2(self.model, SETTINGS.folder / "best")
+                    checkpoints.save_gpt2(self.model, SETTINGS.folder / "best")
                 print(progress["curve"][-1], flush=True)
                 losses = []
                 self.save()
@@ -260,17 +262,17 @@ def publish(run: Run, texts: dict[str, str], plays: dict[str, dict], tokenizer, 
     results = load_results()
     if not {"shakespeare-rnn", "shakespeare-ngram"} <= set(results):
         raise SystemExit("First run `python -m benchmarks.train_rnn_language_models`: the baseline")
-    gpt2.save_gpt2(gpt2.load_gpt2(SETTINGS.folder / "best"), TARGET, dtype="float16")
+    checkpoints.save_gpt2(checkpoints.load_gpt2(SETTINGS.folder / "best"), TARGET, dtype="float16")
     for name in ("vocab.json", "merges.txt"):
         shutil.copy(SETTINGS.folder / name, TARGET / name)
-    model = gpt2.load_gpt2(TARGET)
+    model = checkpoints.load_gpt2(TARGET)
     stride = model.config.context_length // 2
     texts = {"validation plays": texts["validation"], "test plays": texts["test"]}
     with contextlib.suppress(DataError):  # a web file; without it, one row is missing
-        texts["Tiny Shakespeare, last tenth"] = corpora.load_tinyshakespeare()[1]
+        texts["Tiny Shakespeare, last tenth"] = load_tinyshakespeare()[1]
     bits = {}
     for name, text in texts.items():
-        found = gpt2.measure_surprise(model, encode(tokenizer, [text]), stride=stride)
+        found = gpt2.compute_token_bits(model, encode(tokenizer, [text]), stride=stride)
         bits[name] = float(found.sum() / len(text.encode()))
         print(f"{name}: {bits[name]:.4f} bits per byte", flush=True)
 
@@ -342,7 +344,7 @@ def publish(run: Run, texts: dict[str, str], plays: dict[str, dict], tokenizer, 
 
 
 def main() -> None:
-    plays = corpora.load_shakespeare()
+    plays = load_shakespeare()
     tokenizer = build_tokenizer(list(plays["train"].values()))
     texts = {split: "\n\n".join(named.values()) for split, named in plays.items()}
     train_ids = encode(tokenizer, list(plays["train"].values()))

@@ -20,12 +20,13 @@ start(seed=42)
 import keras
 import numpy as np
 
-from utils import corpora
-from utils.classifiers import build_classifier, build_word_counts
-from utils.data import fetch
+from utils.baselines.counts import build_word_counts
+from utils.data import corpora
+from utils.data.registry import fetch
+from utils.data.text import build_vocabulary, look_up_vectors, split_words
 from utils.metrics import bootstrap_interval
+from utils.models.classifiers import build_classifier
 from utils.results import LEDGER, record_result
-from utils.text import build_vocabulary, look_up_vectors, split_words
 
 SEQUENCE_LENGTH = 300  # the last words of a review: exercise 1 of notebook 01
 VOCABULARY_SIZE = 20_000

@@ -25,19 +25,12 @@ start(seed=42)
 import keras
 import numpy as np
 
-from utils import corpora
-from utils.data import ROOT
-from utils.language_models import (
-    NgramModel,
-    build_language_model,
-    build_word_tokens,
-    count_ngrams,
-    encode_characters,
-    encode_words,
-    make_streams,
-    measure_bits,
-)
+from utils.baselines.kneser_ney import NgramModel, count_ngrams
+from utils.data.plays import load_shakespeare
+from utils.data.tokenizers import build_word_tokens, encode_characters, encode_words
+from utils.models.rnn import build_language_model, make_streams, measure_bits
 from utils.results import LEDGER, load_results, record_result
+from utils.runtime import ROOT
 from utils.training import load_weights, save_weights, warm_up_and_decay
 
 PASSES = 10
@@ -124,7 +117,7 @@ def train(token_ids: np.ndarray) -> tuple[keras.Model, dict]:
 
 
 def main() -> None:
-    plays = corpora.load_shakespeare()
+    plays = load_shakespeare()
     texts = {split: "\n\n".join(named.values()) for split, named in plays.items()}
     alphabet = sorted(set(texts["train"]))
     V = len(alphabet)

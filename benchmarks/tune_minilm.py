@@ -25,21 +25,21 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from utils import corpora
-from utils.bert import (
+from utils.data import corpora
+from utils.data.masking import pack_segments
+from utils.data.text import build_vocabulary, encode_texts
+from utils.metrics import bootstrap_interval
+from utils.models.bert import (
     WarmUpDecay,
     add_classifier,
     build_encoder,
-    fill_encoder,
-    pack_segments,
+    load_encoder_weights,
     train_last_layers,
 )
-from utils.classifiers import build_bigram_average
-from utils.data import ROOT
-from utils.metrics import bootstrap_interval
+from utils.models.classifiers import build_bigram_average
+from utils.models.sentences import embed_sentences, read_minilm
 from utils.results import LEDGER, record_result
-from utils.sentences import embed_sentences, read_minilm
-from utils.text import build_vocabulary, encode_texts
+from utils.runtime import ROOT
 from utils.training import LengthBatches
 
 SIZES = (100, 500, 2000, 8000)  # training sentences
@@ -142,7 +142,7 @@ def tune(way: str, train, test, seed: int) -> np.ndarray:
     small = way == "small encoder from scratch"
     encoder = build_encoder(config | SMALL if small else config, dropout=DROPOUT)
     if way in PRETRAINED:
-        fill_encoder(encoder, weights)
+        load_encoder_weights(encoder, weights)
     train_last_layers(encoder, 2 if way == "last two layers" else None)
     model = add_classifier(encoder, name="classifier", pooling="mean", dropout=DROPOUT)
     batches = LengthBatches(

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from utils import results
-from utils.data import ROOT
+from utils.runtime import ROOT
 
 GOOD = {
     "notebook": "01",

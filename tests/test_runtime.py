@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from utils import runtime
-from utils.data import ROOT
+from utils.runtime import ROOT
 
 
 def test_the_start_is_quiet_and_seeded():

@@ -5,21 +5,14 @@ import sys
 import numpy as np
 import pytest
 
-from utils.data import ROOT
-from utils.runtime import start
+from utils.runtime import ROOT, start
 
 start()
 
-import keras  # noqa: E402
+import keras
 
-from utils.layers import MaskedMaxPooling1D  # noqa: E402
-from utils.training import (  # noqa: E402
-    EpochTable,
-    LengthBatches,
-    load_weights,
-    save_weights,
-    warm_up_and_decay,
-)
+from utils.models.layers import MaskedMaxPooling1D
+from utils.training import EpochTable, LengthBatches, load_weights, save_weights, warm_up_and_decay
 
 
 def test_the_table_has_a_header_a_row_an_epoch_and_the_last_one(capsys):
@@ -99,9 +92,9 @@ import hashlib
 from utils.runtime import start
 start(seed=1)
 import keras, numpy as np
-from utils.classifiers import build_classifier, build_cnn
-from utils.seq2seq import CrossAttention, build_translator, compute_masked_loss
-from utils.transformer import build_transformer
+from utils.models.classifiers import build_classifier, build_cnn
+from utils.models.seq2seq import CrossAttention, build_translator, compute_masked_loss
+from utils.models.transformer import build_transformer
 
 random = np.random.default_rng(0)
 ids, labels = random.integers(1, 50, (800, 20)), random.integers(0, 2, 800)

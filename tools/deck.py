@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from utils.cards import build_deck
-from utils.data import ROOT
+from utils.runtime import ROOT
+from utils.teaching.cards import build_deck
 
 DECK = ROOT / "build" / "nlp-in-keras.apkg"
 

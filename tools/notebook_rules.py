@@ -647,7 +647,7 @@ def list_definition_problems(pages: Iterable[Page]) -> Iterator[str]:
                 first = home[name].path.name
                 yield f"{page.path.name}: {name} is built in {first}: import it from utils"
             home.setdefault(name, page)
-            for module in sorted((page.root / "utils").glob("*.py")):
+            for module in sorted((page.root / "utils").rglob("*.py")):
                 twin = pick_definitions(parse(module.read_text(encoding="utf8"))).get(name)
                 if twin is not None and dump_bare(twin) != dump_bare(node):
                     yield f"{page.path.name}: {name} differs from the one in utils/{module.name}"

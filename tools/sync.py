@@ -25,8 +25,8 @@ from pathlib import Path
 
 import nbformat
 
-from utils.cards import load_cards, render_quiz, render_theory_table
 from utils.results import load_results
+from utils.teaching.cards import load_cards, render_quiz, render_theory_table
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = ("README.md", "TEACHING.md", "CONTRIBUTING.md", "data/README.md")

@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 from course import clean_environ, list_files, list_torch
-from utils.data import compute_sha256, download_wheel, load_registry
+from utils.data.registry import compute_sha256, download_wheel, load_registry
 
 README = """\
 Packages and data for the course in a room without a network.

@@ -1,4 +1,5 @@
-"""The plumbing of the course, and the parts a notebook has already built.
+"""The plumbing of the course, and the parts that a notebook has built.
 
-Importing a module of this package has no side effect.
+The floor is `runtime`, `backends`, `training`, `metrics` and `results`. On it stand the rooms
+`data`, `baselines`, `models`, `decoding` and `teaching`. Importing a module has no side effect.
 """

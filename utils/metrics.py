@@ -4,6 +4,8 @@ from collections import Counter
 
 import numpy as np
 
+Span = tuple[int, int, str]  # of an entity: first, first outside, type
+
 
 def bootstrap_interval(
     values: np.ndarray, *, level: float = 0.95, draws: int = 10_000, seed: int = 0
@@ -173,3 +175,128 @@ def measure_alignment_error(
     """
     shared = sum(len(set(a) & set(g)) for a, g in zip(found, gold, strict=True))
     return 1 - 2 * shared / (sum(map(len, found)) + sum(map(len, gold)))
+
+
+def measure_diversity(samples: list[str], n: int = 2) -> tuple[float, float]:
+    """Measure how varied and how repetitive generated texts are.
+
+    Args:
+        samples: the texts; words are what stands between spaces.
+        n: words in an n-gram.
+
+    Returns:
+        The share of n-grams that are distinct, over all samples together; and the share
+        that stood earlier in the same sample, averaged over the samples.
+
+    Reference:
+        Li et al. 2016, A Diversity-Promoting Objective Function, section 5 (distinct-n).
+
+    Example:
+        >>> measure_diversity(["to be or not to be"])
+        (0.8, 0.19999999999999996)
+    """
+    grams = [list(zip(*(s.split()[i:] for i in range(n)), strict=False)) for s in samples]
+    grams = [found for found in grams if found]
+    if not grams:
+        raise ValueError(f"no sample has {n} words")
+    together = [gram for found in grams for gram in found]
+    repeated = [1 - len(set(found)) / len(found) for found in grams]
+    return len(set(together)) / len(together), float(np.mean(repeated))
+
+
+# Scores
+
+
+def count_matches(gold: list[list[Span]], predicted: list[list[Span]]) -> np.ndarray:
+    """Count, sentence by sentence, the entities that are found, wrong and left out.
+
+    An entity is found if start, end and type are all equal.
+
+    Returns:
+        Array of shape (sentences, 3): true positives, false positives, false negatives.
+    """
+    rows = []
+    for truth, guess in zip(gold, predicted, strict=True):
+        hits = len(set(truth) & set(guess))
+        rows.append((hits, len(set(guess)) - hits, len(set(truth)) - hits))
+    return np.array(rows, dtype=int).reshape(-1, 3)
+
+
+def score_counts(counts: np.ndarray) -> dict[str, float]:
+    """Return precision, recall and F1 of counts as from `count_matches`.
+
+    What would be 0 / 0 is 0.
+
+    Example:
+        >>> score_counts(np.array([[1, 0, 1], [1, 0, 1]]))
+        {'precision': 1.0, 'recall': 0.5, 'f1': 0.6666666666666666}
+    """
+    hits, wrong, left_out = (int(n) for n in counts.sum(axis=0))
+    return {
+        "precision": hits / max(hits + wrong, 1),
+        "recall": hits / max(hits + left_out, 1),
+        "f1": 2 * hits / max(2 * hits + wrong + left_out, 1),
+    }
+
+
+def bootstrap_f1(
+    counts: np.ndarray, *, level: float = 0.95, draws: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """Return the percentile bootstrap interval of F1; what is drawn again are sentences.
+
+    F1 is no mean over sentences, so their counts are drawn, added up and scored each time.
+
+    Args:
+        counts: from `count_matches`.
+        level: share of the drawn values that lie inside.
+        draws: number of resamples.
+        seed: of the resampling.
+
+    Returns:
+        Lower and upper end.
+
+    Reference:
+        Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13.
+
+    Example:
+        >>> bootstrap_f1(np.array([[1, 0, 0], [2, 0, 0]]))
+        (1.0, 1.0)
+    """
+    random = np.random.default_rng(seed)
+    share = np.full(len(counts), 1 / len(counts))
+    hits, wrong, left_out = (random.multinomial(len(counts), share, size=draws) @ counts).T
+    scores = 2 * hits / np.maximum(2 * hits + wrong + left_out, 1)
+    low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def classify_errors(
+    gold: list[Span], predicted: list[Span]
+) -> list[tuple[str, Span | None, Span | None]]:
+    """Name every disagreement of one sentence.
+
+    Where a wrong entity overlaps a gold one that was not found, they are one mistake:
+    "boundary" if the type is right, "type" otherwise. What is left of the gold entities is
+    "missed", of the predicted ones "spurious".
+
+    Returns:
+        (kind, gold span or None, predicted span or None) of each mistake, in order of the text.
+
+    Example:
+        >>> classify_errors([(0, 2, "ORG"), (5, 6, "GPE")], [(0, 1, "ORG")])
+        [('boundary', (0, 2, 'ORG'), (0, 1, 'ORG')), ('missed', (5, 6, 'GPE'), None)]
+    """
+    left_out = [span for span in gold if span not in predicted]
+    mistakes = []
+    for guess in predicted:
+        if guess in gold:
+            continue
+        overlap = {t: min(t[1], guess[1]) - max(t[0], guess[0]) for t in left_out}
+        truth = max(overlap, key=overlap.get, default=None)
+        if truth is None or overlap[truth] <= 0:
+            mistakes.append(("spurious", None, guess))
+        else:
+            left_out.remove(truth)
+            mistakes.append(("boundary" if truth[2] == guess[2] else "type", truth, guess))
+    mistakes += [("missed", truth, None) for truth in left_out]
+    return sorted(mistakes, key=lambda mistake: mistake[1] or mistake[2])

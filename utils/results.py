@@ -12,8 +12,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from utils.data import ROOT
-from utils.runtime import describe_machine, list_versions, measure_usage
+from utils.runtime import ROOT, describe_machine, list_versions, measure_usage
 
 LEDGER = ROOT / "data" / "results"
 SPREAD = LEDGER / "spread"  # headline results of further runs: other seeds, other processors

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+ROOT = Path(__file__).resolve().parents[1]  # the course folder
 # XLA takes a matrix times one vector row by row, not eight rows at once: GPT-2 writes faster.
 XLA_FLAGS = "--xla_backend_extra_options=xla_llvm_dot_tiling_factor=1"
 
@@ -30,7 +31,7 @@ def start(seed: int = 42) -> None:
         seed: the seed of Python, NumPy and the backend.
     """
     backend = os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "tensorflow"
-    os.environ["KERAS_HOME"] = str(Path(__file__).resolve().parents[1] / "build" / "keras")
+    os.environ["KERAS_HOME"] = str(ROOT / "build" / "keras")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

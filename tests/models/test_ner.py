@@ -1,0 +1,361 @@
+"""Named entities: tags, scores and decoding against outside judges; odd texts."""
+
+import itertools
+import unicodedata
+
+import numpy as np
+import pytest
+import spacy
+from spacy.scorer import Scorer
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from utils.data.entities import (
+    decode_bio,
+    encode_bio,
+    load_ner_gold,
+    parse_markup,
+    repair_bio,
+    to_token_spans,
+)
+from utils.metrics import bootstrap_f1, classify_errors, count_matches, score_counts
+from utils.models import ner
+from utils.models.ner import (
+    TYPES,
+    allow_transitions,
+    decode_viterbi,
+    encode_sentences,
+    find_entities,
+    load_pipeline,
+)
+from utils.runtime import ROOT
+
+CLASSIC = (
+    "Apple is looking at buying U.K. startup for $1 billion. Elon Musk lives in California.",
+    [(0, 5, "ORG"), (27, 31, "GPE"), (44, 54, "MONEY"), (56, 65, "PERSON"), (75, 85, "GPE")],
+)
+TAGS = ["O", *(f"{mark}-{label}" for label in ("PERSON", "ORG", "GPE") for mark in "BI")]
+
+
+@pytest.fixture(scope="module")
+def nlp():
+    return load_pipeline()
+
+
+def draw_tags(seed: int, *, rows: int = 200, longest: int = 12) -> list[list[str]]:
+    """Return random tag sequences, most of them illegal, some empty."""
+    random = np.random.default_rng(seed)
+    return [list(random.choice(TAGS, size=random.integers(0, longest))) for _ in range(rows)]
+
+
+def draw_pairs(seed: int = 1) -> tuple[list[list[str]], list[list[str]]]:
+    """Return legal gold tags, and predictions that agree with them in about half of the places."""
+    random = np.random.default_rng(seed)
+    gold = [repair_bio(tags) for tags in draw_tags(seed)]
+    guesses = [
+        [tag if random.uniform() < 0.7 else str(random.choice(TAGS)) for tag in tags]
+        for tags in gold
+    ]
+    return gold, guesses
+
+
+# Tags.
+
+
+def test_legal_tags_and_spans_are_two_ways_to_say_the_same():
+    for tags in draw_tags(0):
+        legal = repair_bio(tags)
+        assert encode_bio(decode_bio(legal), len(legal)) == legal
+        assert decode_bio(legal) == decode_bio(tags)
+
+
+def test_neighbours_of_one_type_stay_apart():
+    spans = [(0, 1, "GPE"), (1, 3, "GPE")]
+    assert encode_bio(spans, 3) == ["B-GPE", "B-GPE", "I-GPE"]
+    assert decode_bio(["B-GPE", "B-GPE", "I-GPE"]) == spans
+
+
+@pytest.mark.parametrize("spans", [[(0, 2, "ORG"), (1, 3, "GPE")], [(2, 5, "ORG")], [(1, 1, "X")]])
+def test_spans_that_tags_cannot_say_are_refused(spans):
+    with pytest.raises(ValueError, match="overlaps another span or leaves the text"):
+        encode_bio(spans, 4)
+
+
+def test_character_spans_widen_to_whole_tokens():
+    doc = spacy.blank("en")("Mr. Anderssonat Volvo left")
+    assert to_token_spans(doc, [(4, 13, "PERSON"), (16, 21, "ORG")]) == [
+        (1, 2, "PERSON"),
+        (2, 3, "ORG"),
+    ]
+
+
+# Scores.
+
+
+def test_scores_equal_those_of_seqeval():
+    gold, guesses = draw_pairs()
+    spans = [[decode_bio(tags) for tags in rows] for rows in (gold, guesses)]
+    ours = score_counts(count_matches(*spans))
+    from_seqeval = {  # version 1.2.2, on the same tags
+        "precision": 0.6947004608294931,
+        "recall": 0.6931034482758621,
+        "f1": 0.6939010356731875,
+    }
+    assert ours == pytest.approx(from_seqeval, abs=1e-12)
+
+
+def test_scores_equal_those_of_the_installed_seqeval():
+    metrics = pytest.importorskip("seqeval.metrics", reason="its sdist does not build everywhere")
+    gold, guesses = draw_pairs(1)
+    ours = score_counts(count_matches(*([decode_bio(t) for t in rows] for rows in (gold, guesses))))
+    for name in ("precision", "recall", "f1"):
+        theirs = getattr(metrics, f"{name}_score")(gold, guesses, average="micro")
+        assert ours[name] == pytest.approx(theirs, abs=1e-12)
+
+
+def test_scores_equal_those_of_spacy():
+    vocab = spacy.blank("en").vocab
+    examples, (gold, guesses) = [], draw_pairs(2)
+    for truth, guess in zip(gold, guesses, strict=True):
+        if not truth:
+            continue
+        words = ["w"] * len(truth)
+        docs = [Doc(vocab, words=words, ents=repair_bio(tags)) for tags in (guess, truth)]
+        examples.append(Example(*docs))
+    theirs = Scorer.score_spans(examples, "ents")
+    ours = score_counts(count_matches(*([decode_bio(t) for t in rows] for rows in (gold, guesses))))
+    assert ours["precision"] == pytest.approx(theirs["ents_p"], abs=1e-12)
+    assert ours["recall"] == pytest.approx(theirs["ents_r"], abs=1e-12)
+    assert ours["f1"] == pytest.approx(theirs["ents_f"], abs=1e-12)
+
+
+def test_half_an_entity_is_none():
+    counts = count_matches([[(0, 2, "ORG")], []], [[(0, 1, "ORG")], [(3, 4, "GPE")]])
+    assert counts.tolist() == [[0, 1, 1], [0, 1, 0]]
+    assert score_counts(counts) == {"precision": 0, "recall": 0, "f1": 0}
+
+
+def test_nothing_to_find_and_nothing_found_counts_nothing():
+    assert score_counts(count_matches([[]], [[]])) == {"precision": 0, "recall": 0, "f1": 0}
+    assert count_matches([], []).shape == (0, 3)
+    with pytest.raises(ValueError, match="shorter"):
+        count_matches([[], []], [[]])
+
+
+def test_the_interval_agrees_with_plain_resampling():
+    random = np.random.default_rng(0)
+    counts = random.integers(0, 3, size=(80, 3))
+    drawn = [score_counts(counts[random.integers(0, 80, 80)])["f1"] for _ in range(4000)]
+    assert np.allclose(bootstrap_f1(counts), np.quantile(drawn, [0.025, 0.975]), atol=0.02)
+    low, high = bootstrap_f1(np.tile(counts, (25, 1)))
+    assert low < score_counts(counts)["f1"] < high
+    assert high - low < (np.diff(bootstrap_f1(counts))[0]) / 3  # five times narrower, in theory
+
+
+@pytest.mark.parametrize(
+    ("gold", "guess", "kinds"),
+    [
+        ([(0, 2, "ORG")], [(0, 2, "ORG")], []),
+        ([(0, 2, "ORG")], [(1, 2, "ORG")], ["boundary"]),
+        ([(0, 2, "ORG")], [(0, 2, "GPE")], ["type"]),
+        ([(0, 2, "ORG")], [(1, 3, "GPE")], ["type"]),
+        ([(0, 2, "ORG")], [], ["missed"]),
+        ([], [(0, 2, "ORG")], ["spurious"]),
+        ([(0, 2, "ORG")], [(2, 3, "ORG")], ["missed", "spurious"]),
+        ([(0, 4, "ORG")], [(0, 1, "ORG"), (2, 4, "ORG")], ["boundary", "spurious"]),
+        ([(0, 1, "ORG"), (2, 4, "ORG")], [(0, 4, "ORG")], ["missed", "boundary"]),
+        ([(0, 1, "ORG"), (1, 2, "GPE")], [(0, 1, "ORG"), (0, 2, "GPE")], ["boundary"]),
+    ],
+)
+def test_every_mistake_has_one_name(gold, guess, kinds):
+    assert [kind for kind, *_ in classify_errors(gold, guess)] == kinds
+
+
+def test_mistakes_add_up_to_the_counts():
+    for gold, guess in zip(*draw_pairs(3), strict=True):
+        truth, found = decode_bio(gold), decode_bio(guess)
+        mistakes = classify_errors(truth, found)
+        counts = count_matches([truth], [found])[0]
+        assert sum(guess is not None for *_, guess in mistakes) == counts[1]
+        assert sum(truth is not None for _, truth, _ in mistakes) == counts[2]
+
+
+# Legal sequences.
+
+
+def is_legal(tags: list[str]) -> bool:
+    return repair_bio(tags) == tags
+
+
+def test_the_legal_transitions_are_those_that_no_repair_changes():
+    first, after = allow_transitions(TAGS)
+    for i, one in enumerate(TAGS):
+        assert first[i] == is_legal([one])
+        for j, two in enumerate(TAGS):
+            if first[i]:
+                assert after[i, j] == is_legal([one, two])
+    inside = TAGS.index("I-ORG")
+    assert after[inside, inside] and not after[inside, TAGS.index("I-GPE")]
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 4])
+def test_viterbi_finds_the_best_of_all_legal_sequences(length):
+    tags = TAGS[:5]
+    first, after = allow_transitions(tags)
+    random = np.random.default_rng(length)
+    for _ in range(15):
+        scores = np.log(random.dirichlet(np.full(5, 0.3), size=length) + 1e-12)
+        path = decode_viterbi(scores, first, after)
+        legal = [
+            p for p in itertools.product(range(5), repeat=length) if is_legal([tags[k] for k in p])
+        ]
+        best = max(legal, key=lambda p: scores[range(length), p].sum())
+        assert is_legal([tags[k] for k in path])
+        assert scores[range(length), path].sum() == pytest.approx(
+            scores[range(length), best].sum(), abs=1e-9
+        )
+
+
+def test_viterbi_never_scores_below_repaired_greedy():
+    first, after = allow_transitions(TAGS)
+    random, better = np.random.default_rng(5), 0
+    for _ in range(300):
+        rows = np.arange(random.integers(1, 15))
+        scores = np.log(random.dirichlet(np.full(len(TAGS), 0.5), size=len(rows)) + 1e-9)
+        greedy = repair_bio([TAGS[k] for k in scores.argmax(axis=1)])
+        repaired = scores[rows, [TAGS.index(tag) for tag in greedy]].sum()
+        viterbi = scores[rows, decode_viterbi(scores, first, after)].sum()
+        assert viterbi >= repaired - 1e-9
+        better += viterbi > repaired + 1e-9
+    assert better > 100
+
+
+def test_viterbi_is_greedy_where_greedy_is_legal():
+    first, after = allow_transitions(TAGS)
+    tags = ["O", "B-ORG", "I-ORG", "I-ORG", "B-GPE"]
+    scores = np.eye(len(TAGS))[[TAGS.index(tag) for tag in tags]]
+    assert [TAGS[k] for k in decode_viterbi(scores, first, after)] == tags
+    assert decode_viterbi(np.zeros((0, len(TAGS))), first, after) == []
+
+
+# The pipeline.
+
+
+def test_the_classic_sentence_has_five_entities(nlp):
+    assert find_entities(nlp, CLASSIC[0]) == CLASSIC[1]
+
+
+def test_the_registered_files_make_the_pipeline_without_a_package(monkeypatch):
+    monkeypatch.setattr(spacy.util, "is_package", lambda name: False)
+    nlp = load_pipeline()
+    assert {"tok2vec", "tagger", "parser", "lemmatizer", "ner"} <= set(nlp.pipe_names)
+    assert find_entities(nlp, CLASSIC[0]) == CLASSIC[1]
+
+
+def test_an_installed_pipeline_goes_first(monkeypatch):
+    monkeypatch.setattr(spacy.util, "is_package", lambda name: name == "en_core_web_sm")
+    monkeypatch.setattr(spacy, "load", lambda name: f"loaded {name}")
+    assert load_pipeline() == "loaded en_core_web_sm"
+
+
+def test_loading_is_quiet(capfd, recwarn):
+    load_pipeline()("Paris")
+    assert capfd.readouterr() == ("", "")
+    assert [w for w in recwarn if not issubclass(w.category, DeprecationWarning)] == []
+
+
+def test_two_pipelines_do_not_share_what_they_learn(nlp):
+    load_pipeline().get_pipe("ner").add_label("MEDICINE")
+    assert "MEDICINE" not in nlp.get_pipe("ner").labels
+
+
+WORDS = "Maria flew to Berlin . " * 200
+ACCENTS = "In Bogotá, José Gómez paid €30 to Zoë."
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        (" \n\t ", []),
+        ("the zxqv blorfed a wug", []),
+        ("zxqv blorf wug frimble", [(0, 10, "PERSON")]),  # who else would be called zxqv?
+        ("🙂🙂 🎉", []),
+        ("Elon Musk lives in Paris ❤️👩‍🚀", [(0, 9, "PERSON"), (19, 24, "GPE")]),
+    ],
+)
+def test_odd_texts_through_the_pipeline(nlp, text, expected):
+    assert find_entities(nlp, text) == expected
+
+
+def test_a_thousand_words_through_the_pipeline(nlp):
+    assert len(WORDS.split()) == 1000
+    found = find_entities(nlp, WORDS)
+    assert len(found) >= 390
+    assert {WORDS[a:b] for a, b, _ in found} == {"Maria", "Berlin"}
+
+
+def test_accents_written_in_two_ways_are_the_same_to_the_pipeline(nlp):
+    apart = unicodedata.normalize("NFD", ACCENTS)
+    assert apart != ACCENTS
+    found = find_entities(nlp, apart)
+    assert found == find_entities(nlp, ACCENTS)
+    assert {"Bogotá", "José Gómez"} <= {ACCENTS[a:b] for a, b, _ in found}
+
+
+def test_other_types_come_on_request(nlp):
+    text = "She came second in Lima."
+    assert [label for *_, label in find_entities(nlp, text)] == ["GPE"]
+    assert [s[2] for s in find_entities(nlp, text, (*TYPES, "ORDINAL"))] == ["ORDINAL", "GPE"]
+
+
+# Words as numbers.
+
+ROWS, VECTORS = {"paris": 0, "élan": 1}, np.array([[1.0, 2.0], [3.0, 4.0]])
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], []),
+        (["Paris"], [[1, 2, "Title"]]),
+        (["PARIS", "zxqv"], [[1, 2, "UPPER"], [0, 0, "lower"]]),
+        (["Élan"], [[3, 4, "Title"]]),
+        ([unicodedata.normalize("NFD", "Élan")], [[3, 4, "Title"]]),
+        (["🙂", "$", "1,000"], [[0, 0, "sign"], [0, 0, "sign"], [0, 0, "digits"]]),
+        (["McDonald", "東京"], [[0, 0, "MiXed"], [0, 0, "MiXed"]]),
+    ],
+)
+def test_words_become_a_vector_and_a_shape(words, expected):
+    features = encode_sentences(words, ROWS, VECTORS)
+    assert features.shape == (len(words), 2 + len(ner.SHAPES))
+    found = [[*row[:2], ner.SHAPES[row[2:].argmax()]] for row in features]
+    assert found == expected
+    assert (features[:, 2:].sum(axis=1) == 1).all()
+
+
+def test_a_thousand_words_become_a_thousand_rows():
+    features = encode_sentences(["Paris"] * 1000, ROWS, VECTORS)
+    assert features.shape == (1000, 8)
+    assert (features == features[0]).all()
+
+
+# The gold set.
+
+
+def test_the_blind_second_pass_agrees_as_the_card_says():
+    folder = ROOT / "data" / "ner"
+    rows = (folder / "second_pass.tsv").read_text("utf8").splitlines()[1:]
+    second = dict(parse_markup(row) for row in rows)
+    gold = load_ner_gold().set_index("text")["spans"].map(lambda spans: list(map(tuple, spans)))
+    assert len(second) == len(rows) and set(second) == set(gold.index)
+    truth = [gold[text] for text in second]
+    counts = count_matches(truth, list(second.values()))
+    hits, wrong, left_out = counts.sum(axis=0)
+    f1 = score_counts(counts)["f1"]
+    different = sum(set(a) != set(b) for a, b in zip(truth, second.values(), strict=True))
+    card = (folder / "README.md").read_text("utf8")
+    expected = f"{len(second)} sentences, entity F1 is {f1:.3f}; {different} sentences differ"
+    assert expected in " ".join(card.split())
+    assert f"({hits + left_out} and {hits + wrong} entities, {hits} equal)" in card
+    assert f1 > 0.95

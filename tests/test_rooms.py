@@ -1,0 +1,53 @@
+"""A module of `utils` imports only from rooms below its own, and there is no circle."""
+
+import ast
+
+import pytest
+
+from utils.runtime import ROOT
+
+FLOOR = {"runtime", "backends", "training", "metrics", "results"}
+MAY_IMPORT = {
+    "floor": {"floor"},
+    "data": {"floor", "data"},
+    "baselines": {"floor", "data", "baselines"},
+    "models": {"floor", "data", "models"},
+    "decoding": {"floor", "data", "models", "decoding"},
+    "teaching": {"floor", "data", "baselines", "models", "decoding", "teaching"},
+}
+MODULES = sorted((ROOT / "utils").rglob("*.py"))
+
+
+def name_module(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def get_room(module):
+    first = (module.split(".") + [""])[1]
+    return "floor" if first in FLOOR or not first else first
+
+
+def list_imports(path):
+    """Return the modules of `utils` that a file imports, also inside functions."""
+    known, found = {name_module(each) for each in MODULES}, set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return found & known
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_module)
+def test_a_room_imports_only_what_is_below_it(path):
+    room = get_room(name_module(path))
+    wrong = [name for name in list_imports(path) if get_room(name) not in MAY_IMPORT[room]]
+    assert wrong == []
+
+
+def test_there_is_no_circle():
+    left = {name_module(path): list_imports(path) for path in MODULES}
+    while free := [name for name, imports in left.items() if not imports & left.keys() - {name}]:
+        for name in free:
+            del left[name]
+    assert left == {}

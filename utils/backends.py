@@ -1,0 +1,57 @@
+"""What each backend of Keras has under a name of its own: compiling, gradients."""
+
+import keras
+import numpy as np
+
+# Gradients through time
+
+
+def compute_gradient(function, array: np.ndarray) -> np.ndarray:
+    """Return the gradient of a function with one value, with any backend of Keras.
+
+    Args:
+        function: from a tensor to a tensor without axes.
+        array: where the gradient is taken; float32.
+
+    Example:
+        >>> compute_gradient(lambda x: keras.ops.sum(x * x), np.array([1.0, 2.0], "float32"))
+        array([2., 4.], dtype=float32)
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        x = tf.constant(array)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = function(x)
+        return tape.gradient(value, x).numpy()
+    if backend == "jax":
+        import jax
+
+        return np.asarray(jax.grad(function)(array))
+    x = keras.ops.convert_to_tensor(array).detach().requires_grad_()
+    function(x).backward()
+    return x.grad.detach().cpu().numpy()
+
+
+# Generation
+
+
+def compile_function(function):
+    """Compile a function of tensors to one program: XLA with TensorFlow and JAX.
+
+    PyTorch runs it as it is, without gradients.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, jit_compile=True)
+    if backend == "jax":
+        import jax
+
+        return jax.jit(function)
+    import torch
+
+    return torch.no_grad()(function)

@@ -1,0 +1,90 @@
+"""N-grams with Kneser-Ney smoothing: the baseline of the language models.
+
+Shapes: V vocabulary, N tokens of a text.
+"""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+# N-grams
+
+
+def pack_ngrams(windows: np.ndarray, vocabulary_size: int) -> np.ndarray:
+    """Turn each row of token ids into one number. Built in notebook 02, section 2.
+
+    Args:
+        windows: token ids, shape (..., n) with vocabulary_size ** n below 2 ** 63.
+        vocabulary_size: V.
+
+    Example:
+        >>> pack_ngrams(np.array([[1, 2], [0, 7]]), 10)
+        array([12,  7])
+    """
+    packed = np.zeros(windows.shape[:-1], dtype="int64")
+    for k in range(windows.shape[-1]):
+        packed = packed * vocabulary_size + windows[..., k]
+    return packed
+
+
+def count_ngrams(token_ids: np.ndarray, order: int, vocabulary_size: int) -> list[tuple]:
+    """Count n-grams as Kneser and Ney do. Built in notebook 02, section 2.
+
+    Returns:
+        For n = 1, ..., `order`: the packed n-grams, sorted, and their counts. For the
+        longest, how often each stands in the text; for a shorter one, how many different
+        longer n-grams end in it, that is, how many different tokens stand before it.
+    """
+    levels = []
+    ngrams = pack_ngrams(sliding_window_view(token_ids, order), vocabulary_size)
+    for n in range(order, 0, -1):
+        ngrams, counts = np.unique(ngrams, return_counts=True)
+        levels.insert(0, (ngrams, counts))
+        ngrams = ngrams % vocabulary_size ** (n - 1)  # without the first token
+    return levels
+
+
+def look_up(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray, missing: float):
+    """Return the value of each wanted key; `keys` are sorted. Built in notebook 02, section 2."""
+    places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[places] == wanted, values[places], missing)
+
+
+class NgramModel:
+    """Interpolated, modified Kneser-Ney. Built in notebook 02, section 2.
+
+    Args:
+        levels: from `count_ngrams`.
+        vocabulary_size: V.
+        discount: taken from a count of 1; 1.5 times as much from a count of 2, and twice
+            as much from a larger one.
+
+    Reference:
+        Chen and Goodman 1999, An Empirical Study of Smoothing Techniques, section 3.
+    """
+
+    def __init__(self, levels: list[tuple], vocabulary_size: int, discount: float):
+        self.vocabulary_size = vocabulary_size
+        self.levels = []
+        for ngrams, counts in levels:
+            taken = discount * np.array([1.0, 1.5, 2.0])[np.minimum(counts, 3) - 1]
+            contexts, first, row = np.unique(
+                ngrams // vocabulary_size, return_index=True, return_inverse=True
+            )
+            total = np.add.reduceat(counts, first)
+            own = (counts - taken) / total[row]
+            rest = np.add.reduceat(taken, first) / total
+            self.levels.append((ngrams, own, contexts, rest))
+
+    def score_windows(self, windows: np.ndarray) -> np.ndarray:
+        """Return the probability of the last token of each row, given the others."""
+        probability = np.full(len(windows), 1 / self.vocabulary_size)
+        for n, (ngrams, own, contexts, rest) in enumerate(self.levels, 1):
+            packed = pack_ngrams(windows[:, -n:], self.vocabulary_size)
+            passed_on = look_up(contexts, rest, packed // self.vocabulary_size, 1.0)
+            probability = look_up(ngrams, own, packed, 0.0) + passed_on * probability
+        return probability
+
+    def score(self, token_ids: np.ndarray) -> np.ndarray:
+        """Return the probability of each token of a text; zeros stand before the first."""
+        padded = np.pad(token_ids, (len(self.levels) - 1, 0))
+        return self.score_windows(sliding_window_view(padded, len(self.levels)))

@@ -1,0 +1,160 @@
+"""Loaders: from the files of `utils.data.registry` to tables and plain text, with fixed splits.
+
+Every split is a function of the text alone (a hash), so it is the same on every machine
+and was fixed before any model was trained.
+"""
+
+import csv
+import hashlib
+
+import numpy as np
+import pandas as pd
+
+from utils.data.registry import fetch, load_pickled
+from utils.data.splits import assign_bucket, normalise
+
+
+def load_movie_snippets(*, keep_undecided: bool = False) -> pd.DataFrame:
+    """Load the film-review sentences, labelled by the sign of their mean human score.
+
+    Sentences with a mean score between -0.5 and 0.5 are undecided and left out; exact
+    duplicates (after `normalise`) keep their first copy. The split is 80/10/10 by a hash
+    of the normalised text.
+
+    Args:
+        keep_undecided: keep the undecided sentences too, with label -1.
+
+    Returns:
+        Columns `text`, `score` (mean of 20 people, -4 to 4), `label` (0 negative,
+        1 positive) and `split` ("train", "validation" or "test").
+
+    Reference:
+        Hutto and Gilbert 2014.
+    """
+    table = pd.read_csv(fetch("movie-snippets")["snippets.csv.gz"])
+    table = table.rename(columns={"sentiment": "score"})[["text", "score"]]
+    table = table[~table["text"].map(normalise).duplicated()]
+    decided = table["score"].abs() >= 0.5
+    table["label"] = (table["score"] > 0).astype(int).where(decided, -1)
+    bucket = table["text"].map(lambda text: assign_bucket(text, 10))
+    table["split"] = np.select([bucket == 8, bucket == 9], ["validation", "test"], "train")
+    if not keep_undecided:
+        table = table[decided]
+    return table.reset_index(drop=True)
+
+
+def load_imdb() -> pd.DataFrame:
+    """Load the IMDB reviews as text, 25,000 for training and 25,000 for the test.
+
+    Keras' copy stores word indices: punctuation and case are gone. A tenth of the training
+    reviews, chosen by hash, is the validation split. As published, 123 of the test reviews
+    also stand among the training reviews; they are left there so that results compare.
+
+    Returns:
+        Columns `text`, `label` (0 negative, 1 positive) and `split`.
+
+    Reference:
+        Maas et al. 2011.
+    """
+    import json
+
+    index = json.loads(fetch("imdb")["imdb_word_index.json"].read_text(encoding="utf8"))
+    words = {rank: word for word, rank in index.items()}
+    arrays, parts = load_pickled("imdb", "imdb.npz"), []
+    for split in ("train", "test"):
+        text = [" ".join(words[rank] for rank in review) for review in arrays[f"x_{split}"]]
+        label = arrays[f"y_{split}"]
+        parts.append(pd.DataFrame({"text": text, "label": label, "split": split}))
+    table = pd.concat(parts, ignore_index=True)
+    held_out = table["text"].map(lambda text: assign_bucket(text, 10)) == 8
+    table.loc[held_out & (table["split"] == "train"), "split"] = "validation"
+    return table
+
+
+def load_lexicon() -> dict[str, float]:
+    """Load the VADER lexicon: lower-case word, mark or emoticon to its mean human score, -4 to 4.
+
+    Reference:
+        Hutto and Gilbert 2014.
+    """
+    lines = fetch("vader-lexicon")["lexicon.txt"].read_text(encoding="latin-1").splitlines()
+    return {word: float(score) for word, score, *_ in (line.split("\t") for line in lines)}
+
+
+def load_glove() -> tuple[dict[str, int], np.ndarray]:
+    """Load the GloVe 6B vectors.
+
+    Returns:
+        Word to row, and an array of shape (400000, 50), float32. Words are lower case,
+        most frequent first.
+
+    Reference:
+        Pennington, Socher and Manning 2014.
+    """
+    paths = fetch("glove-50d")
+    words = pd.read_parquet(paths["words.parquet"])["index"]
+    vectors = np.load(paths["vectors.npy"], mmap_mode="r")  # read-only, read as needed
+    return {word: row for row, word in enumerate(words)}, vectors
+
+
+def load_paraphrases() -> pd.DataFrame:
+    """Load the known items of notebook 11: sentences of five plays, each retold in today's English.
+
+    The sentences were drawn at random from those of 8 to 30 words. The paraphrases are
+    machine-written, and were finished before any ranking was computed.
+
+    Returns:
+        Columns `play`, `line` (the sentence as in the play) and `paraphrase`, 100 rows.
+    """
+    return pd.read_csv(fetch("shakespeare-paraphrases")["pairs.tsv"], sep="\t", quoting=3)
+
+
+def pick_paraphrase_sources(count: int) -> pd.DataFrame:
+    """Pick training sentences of movie-snippets in an order that a hash of the text decides.
+
+    Args:
+        count: how many; the first 500 are those that data/paraphrases holds.
+
+    Returns:
+        Columns `text`, `label` and `source` (the name of the sentence in data/paraphrases).
+    """
+    table = load_movie_snippets()
+    table = table[table["split"] == "train"][["text", "label"]]
+    names = [hashlib.sha256(normalise(text).encode("utf8")).hexdigest() for text in table["text"]]
+    table["source"] = [name[:16] for name in names]
+    order = table["text"].map(lambda text: assign_bucket(text, 2**60, salt="paraphrase "))
+    return table.loc[order.sort_values().index[:count]].reset_index(drop=True)
+
+
+def load_thesaurus() -> dict[str, list[str]]:
+    """Load the thesaurus of film-review language.
+
+    Returns:
+        Lower-case word to the others of its group, which have the same part of speech and form.
+
+    Example:
+        >>> load_thesaurus()["tedious"]
+        ['boring', 'dull', 'tiresome']
+    """
+    table = pd.read_csv(fetch("thesaurus")["groups.tsv"], sep="\t", keep_default_na=False)
+    groups = [words.split() for words in table["words"]]
+    return {word: [w for w in group if w != word] for group in groups for word in group}
+
+
+def load_snippet_paraphrases() -> pd.DataFrame:
+    """Load what a small language model made of training sentences of movie-snippets.
+
+    Nothing is filtered: many of them do not mean what the sentence means.
+
+    Returns:
+        Columns `text`, `label`, `paraphrase`, `end` ("stop", "cut": the model had not come to an
+        end, or "copy": it repeated the sentence) and `cosine` of the MiniLM vectors of both.
+    """
+    table = pd.read_csv(
+        fetch("paraphrases")["smollm2.tsv"], sep="\t", quoting=csv.QUOTE_NONE, keep_default_na=False
+    )
+    sources = pick_paraphrase_sources(len(table))
+    table = sources.merge(table, on="source", validate="one_to_one")
+    copied = table["end"] == "copy"
+    table["paraphrase"] = table["paraphrase"].mask(copied, table["text"])
+    return table[["text", "label", "paraphrase", "end", "cosine"]]

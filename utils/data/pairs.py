@@ -1,0 +1,238 @@
+"""From sentence pairs to batches of token ids. Built step by step in notebook 05.
+
+Shapes: B sentences in a batch, N pairs, S source tokens, T target tokens.
+"""
+
+import csv
+import re
+import unicodedata
+from collections import Counter
+
+import keras
+import numpy as np
+import pandas as pd
+
+from utils.data.registry import fetch
+from utils.data.splits import assign_bucket
+
+PADDING, UNKNOWN, START, END = range(4)  # ids of the special tokens
+SPECIAL = ["", "[UNK]", "[START]", "[END]"]
+
+ELISION = re.compile(r"aujourd'hui|[^\W\d_]+'(?=\w)|\w+(?:[-']\w+)*|[^\w\s]")
+WORD = re.compile(r"\w+(?:[-']\w+)*|[^\w\s]")
+
+
+# From text to token ids and back
+
+
+def split_sentence(text: str, *, elision: bool = False) -> list[str]:
+    """Split a sentence into lower-case words and marks. Built in notebook 05, section 1.
+
+    Args:
+        text: in any Unicode form; NFC and NFD give the same tokens.
+        elision: a word that ends in an apostrophe is a token of its own, as in French.
+
+    Example:
+        >>> split_sentence("She doesn't know.")
+        ['she', "doesn't", 'know', '.']
+        >>> split_sentence("J’ai faim aujourd'hui !", elision=True)
+        ["j'", 'ai', 'faim', "aujourd'hui", '!']
+    """
+    text = unicodedata.normalize("NFC", text).lower().replace("’", "'")
+    return (ELISION if elision else WORD).findall(text)
+
+
+def build_token_vocabulary(sentences: list[list[str]], *, least: int = 1) -> list[str]:
+    """List the special tokens, then every token that occurs often enough, by its count.
+
+    Built in notebook 05, section 1.
+
+    Args:
+        sentences: lists of tokens, of the training split only.
+        least: fewest times that a token occurs; a rarer one becomes `[UNK]`.
+
+    Example:
+        >>> build_token_vocabulary([["a", "cat", "sees", "a", "dog"]], least=2)
+        ['', '[UNK]', '[START]', '[END]', 'a']
+    """
+    counts = Counter(token for sentence in sentences for token in sentence)
+    kept = [token for token in counts if counts[token] >= least]
+    return SPECIAL + sorted(kept, key=lambda token: (-counts[token], token))
+
+
+def encode_tokens(
+    sentences: list[list[str]], vocabulary: list[str], *, ends: bool = False
+) -> np.ndarray:
+    """Turn lists of tokens into rows of ids, padded on the right to the longest.
+
+    Built in notebook 05, section 1.
+
+    Args:
+        sentences: B lists of tokens.
+        vocabulary: from `build_token_vocabulary`.
+        ends: put `[START]` before and `[END]` after each sentence, as the target needs.
+
+    Returns:
+        Token ids, shape (B, T) with T at least 1, int32; 0 is padding.
+
+    Example:
+        >>> encode_tokens([["a", "cat"], []], [*SPECIAL, "a"], ends=True).tolist()
+        [[2, 4, 1, 3], [2, 3, 0, 0]]
+    """
+    ids = {token: token_id for token_id, token in enumerate(vocabulary)}
+    rows = [[ids.get(token, UNKNOWN) for token in sentence] for sentence in sentences]
+    rows = [[START, *row, END] for row in rows] if ends else rows
+    token_ids = np.full((len(rows), max([1, *map(len, rows)])), PADDING, dtype="int32")
+    for place, row in zip(token_ids, rows, strict=True):
+        place[: len(row)] = row
+    return token_ids
+
+
+def decode_tokens(token_ids: np.ndarray, vocabulary: list[str]) -> list[list[str]]:
+    """Turn rows of ids into lists of tokens, each up to its `[END]` or its padding.
+
+    Built in notebook 05, section 1.
+
+    Example:
+        >>> decode_tokens(np.array([[2, 4, 3, 4], [4, 4, 0, 0]]), [*SPECIAL, "a"])
+        [['a'], ['a', 'a']]
+    """
+    sentences = []
+    for row in token_ids.tolist():
+        row = row[1:] if row[:1] == [START] else row
+        last = next((i for i, k in enumerate(row) if k in (END, PADDING)), len(row))
+        sentences.append([vocabulary[token_id] for token_id in row[:last]])
+    return sentences
+
+
+def join_tokens(tokens: list[str]) -> str:
+    """Write French tokens as usual: no space after an apostrophe, before a hyphen or a full stop.
+
+    Built in notebook 05, section 1.
+
+    Example:
+        >>> join_tokens(["donne", "-moi", "l'", "eau", "."])
+        "donne-moi l'eau."
+    """
+    return re.sub(r"(?<=') | (?=[-.,])", "", " ".join(tokens))
+
+
+def group_references(table: pd.DataFrame) -> tuple[list[list[str]], list[list[list[str]]]]:
+    """Return each English sentence once, with all its French ones. From notebook 05, section 4.
+
+    Args:
+        table: columns `english` and `french`, lists of tokens.
+    """
+    references: dict[tuple, list] = {}
+    for source, target in zip(table["english"], table["french"], strict=True):
+        references.setdefault(tuple(source), []).append(target)
+    return [list(source) for source in references], list(references.values())
+
+
+class PairBatches(keras.utils.PyDataset):
+    """Batches of pairs of about one length: little padding. Built in notebook 05, section 5.
+
+    An item is ((source_ids, target_ids), targets): the decoder reads `target_ids`, which begin
+    with `[START]`, and `targets` are the same tokens one place later, up to `[END]`.
+
+    Args:
+        source_ids: shape (N, S), padded with 0.
+        target_ids: shape (N, T + 1), from `[START]` to `[END]`, padded with 0.
+        batch_size: pairs in a batch.
+        seed: of the order, which changes with every epoch.
+    """
+
+    def __init__(self, source_ids, target_ids, *, batch_size: int, seed: int = 0):
+        super().__init__()
+        self.pairs, self.batch_size = (source_ids, target_ids), batch_size
+        self.random = np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def on_epoch_end(self):
+        lengths = [np.count_nonzero(side, axis=1) for side in self.pairs]
+        chance = self.random.random(len(lengths[0]))
+        order = np.lexsort([chance, lengths[0], lengths[1]])  # by target, then source length
+        batches = np.split(order, range(self.batch_size, len(order), self.batch_size))
+        self.batches = [batches[i] for i in self.random.permutation(len(batches))]
+        widths = np.array([[side[batch].max() for side in lengths] for batch in self.batches])
+        other = np.flatnonzero((widths != widths[0]).all(axis=1))
+        if len(other):  # Keras looks at two batches to see that widths vary
+            self.batches[1], self.batches[other[0]] = self.batches[other[0]], self.batches[1]
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, index):
+        source_ids, target_ids = (side[self.batches[index]] for side in self.pairs)
+        source_ids = source_ids[:, : np.count_nonzero(source_ids, axis=1).max()]
+        target_ids = target_ids[:, : np.count_nonzero(target_ids, axis=1).max()]
+        return (source_ids, target_ids[:, :-1]), target_ids[:, 1:]
+
+
+PHRASEBOOK_SPLITS = ("train", "validation", "test", "test-long", "test-compose")
+
+
+def load_phrasebook(*, split: str | None = None) -> pd.DataFrame:
+    """Load the English-French phrasebook: tokens of both sides and their gold alignment.
+
+    Tokens are lower case; data/phrasebook/README.md says how they are cut. No English sentence
+    occurs twice. Sentences of "test-long" are longer than all of the other splits; each of
+    "test-compose" holds a verb and object, or an adjective and noun, never together in "train".
+
+    Args:
+        split: "train", "validation", "test", "test-long" or "test-compose"; None for all.
+
+    Returns:
+        One row per pair: `english` and `french` (lists of tokens), `alignment` (list of pairs
+        of token indices from 0, English first; a token in no pair has no counterpart), `split`
+        and `pattern` (the rule that made the pair).
+
+    Raises:
+        ValueError: there is no such split.
+
+    Example:
+        >>> row = load_phrasebook(split="test").iloc[0]
+        >>> all(i < len(row["english"]) and j < len(row["french"]) for i, j in row["alignment"])
+        True
+    """
+    if split is not None and split not in PHRASEBOOK_SPLITS:
+        raise ValueError(
+            f"split is one of {', '.join(PHRASEBOOK_SPLITS)}, got {split!r}; "
+            "leave it out to load all of them."
+        )
+    path = fetch("phrasebook")["phrasebook.tsv.gz"]
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE)
+    if split is not None:
+        table = table[table["split"] == split].reset_index(drop=True)
+    for side in ("english", "french"):
+        table[side] = [text.split() for text in table[side]]
+    table["alignment"] = [
+        [tuple(map(int, link.split("-"))) for link in links.split()] for links in table["alignment"]
+    ]
+    return table
+
+
+def load_tatoeba(*, split: str | None = None, longest: int = 12) -> pd.DataFrame:
+    """Load the English-French sentence pairs of Tatoeba, cut into lower-case tokens.
+
+    One English sentence may have several French ones, one row each; all of them are in the same
+    split, one twentieth each for validation and test, by a hash of the English sentence.
+
+    Args:
+        split: "train", "validation" or "test"; None for all.
+        longest: most tokens of either side, punctuation marks not counted.
+
+    Returns:
+        Columns `english` and `french` (lists of tokens) and `split`.
+    """
+    from utils.data.pairs import split_sentence
+
+    lines = fetch("tatoeba")["fra.txt"].read_text(encoding="utf8").splitlines()
+    rows = []
+    for english, french in dict.fromkeys(tuple(line.split("\t")[:2]) for line in lines):
+        tokens = [split_sentence(english), split_sentence(french, elision=True)]
+        if max(sum(t[0].isalnum() for t in side) for side in tokens) <= longest:
+            bucket = assign_bucket(english, 20)
+            rows.append((*tokens, {18: "validation", 19: "test"}.get(bucket, "train")))
+    table = pd.DataFrame(rows, columns=["english", "french", "split"])
+    return table if split is None else table[table["split"] == split].reset_index(drop=True)

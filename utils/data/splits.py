@@ -1,0 +1,42 @@
+"""Splits that follow from the text alone, so that they are the same on every machine."""
+
+import hashlib
+import re
+import unicodedata
+
+import pandas as pd
+
+
+def normalise(text: str) -> str:
+    """Reduce a text to what makes two copies of it the same: letters and digits.
+
+    Example:
+        >>> normalise("  ...a pretentious   MESS...")
+        'a pretentious mess'
+    """
+    text = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(re.sub(r"[\W_]+", " ", text).split())
+
+
+def assign_bucket(text: str, num_buckets: int, *, salt: str = "") -> int:
+    """Map a text to one of `num_buckets` by the sha256 of its normalised form.
+
+    Equal texts always land in the same bucket, so no copy stands on both sides of a split.
+
+    Example:
+        >>> assign_bucket("Dull!", 10) == assign_bucket("dull", 10)
+        True
+    """
+    digest = hashlib.sha256((salt + normalise(text)).encode("utf8")).digest()
+    return int.from_bytes(digest[:8], "big") % num_buckets
+
+
+def compute_split_digest(table: pd.DataFrame) -> str:
+    """Return the sha256 of a table's (normalised text, split) pairs, in row order.
+
+    The registry holds the digest that was committed before any model was trained.
+    """
+    rows = "\n".join(
+        f"{normalise(t)}\t{s}" for t, s in zip(table["text"], table["split"], strict=True)
+    )
+    return hashlib.sha256(rows.encode("utf8")).hexdigest()

@@ -1,0 +1,1 @@
+"""From logits to text: filters, sampling, beam search. Imports floor, data and models."""

@@ -1,0 +1,91 @@
+"""Beam search with a GPT-2."""
+
+import numpy as np
+from keras import ops
+
+from utils.decoding.sampling import check_prompts, compile_with_weights, make_cache, pad_left
+
+
+class BeamSearch:
+    """Look for the most likely text, `num_beams` at a time.
+
+    Every turn extends each beam by every token and keeps the best of all. A text that met a
+    stop token stays as it is and competes on.
+
+    Args:
+        model: a `utils.models.gpt2.GPT2`.
+        num_beams: K.
+        length_penalty: texts are ranked by log-probability / length ** length_penalty; 0 ranks
+            by probability alone, and so prefers short texts where there is a stop token.
+        stop_tokens: ids of tokens that end a text.
+    """
+
+    def __init__(
+        self,
+        model,
+        *,
+        num_beams: int,
+        length_penalty: float = 0.0,
+        stop_tokens: tuple[int, ...] = (),
+    ):
+        if num_beams < 1:
+            raise ValueError(f"num_beams must be at least 1, not {num_beams}")
+        self.model, self.num_beams, self.length_penalty = model, num_beams, length_penalty
+        self.stop_tokens = tuple(stop_tokens)
+        self.search = compile_with_weights(model, self._search)
+
+    def __call__(self, prompt, max_new_tokens: int) -> list[tuple[np.ndarray, float]]:
+        """Return the beams, best first: new tokens (stop token left out), log-probability.
+
+        Raises:
+            ValueError: as `Generator`.
+        """
+        config = self.model.config
+        check_prompts([prompt], max_new_tokens, config.context_length, config.vocabulary_size)
+        longest = config.context_length - max_new_tokens
+        given, num_padding = pad_left([prompt] * self.num_beams, multiple=16, longest=longest)
+        room = np.zeros((1, max_new_tokens), "int32")
+        arrays = [ops.convert_to_tensor(array) for array in (given, room, num_padding)]
+        found = [ops.convert_to_numpy(array) for array in self.search(*arrays)]
+        order = np.argsort(-found[1] / found[2] ** self.length_penalty, kind="stable")
+        beams = []
+        for row, score in zip(found[0][order], found[1][order], strict=True):
+            ends = np.isin(row, self.stop_tokens)
+            if score > -1e8:  # with few tokens, some beams have no text
+                beams.append((row[: ends.argmax() if ends.any() else None], float(score)))
+        return beams
+
+    def _search(self, given, room, num_padding):
+        """Return the new tokens (K, N), their log-probabilities (K,) and lengths (K,)."""
+        (K, P), N, V = given.shape, room.shape[1], self.model.config.vocabulary_size
+        cache = make_cache(self.model, K, P + N)
+        if P > 1:
+            cache = self.model.compute_hidden_states(given[:, :-1], num_padding, cache)[1]
+        stops = self.stop_tokens
+        # At first all beams are the same: only one of them counts.
+        scores = ops.convert_to_tensor([0.0] + [-1e9] * (K - 1), "float32")
+        stay = ops.where(ops.arange(V)[None] == (stops[0] if stops else -1), 0.0, -1e9)
+
+        def extend(t, state):
+            tokens, scores, lengths, done, cache = state
+            last = ops.slice(tokens, (0, P + t - 1), (K, 1))
+            x, cache = self.model.compute_hidden_states(last, num_padding, cache, start=P + t - 1)
+            steps = ops.log_softmax(ops.cast(self.model.compute_logits(x[:, 0]), "float32"))
+            totals = scores[:, None] + ops.where(done[:, None], stay, steps)  # (K, V)
+            lengths = lengths + ops.cast(ops.logical_not(done), "float32")
+            ranks = ops.reshape(totals / lengths[:, None] ** self.length_penalty, (-1,))
+            best = ops.cast(ops.top_k(ranks, K)[1], "int32")
+            beam, chosen = best // V, best % V
+            scores = ops.take(ops.reshape(totals, (-1,)), best)
+            tokens, lengths, done = (ops.take(a, beam, axis=0) for a in (tokens, lengths, done))
+            cache = tuple((ops.take(k, beam, axis=0), ops.take(v, beam, axis=0)) for k, v in cache)
+            if stops:
+                found = chosen[:, None] == ops.convert_to_tensor(stops, "int32")
+                done = ops.logical_or(done, ops.any(found, axis=-1))
+            tokens = ops.slice_update(tokens, (0, P + t), chosen[:, None])
+            return tokens, scores, lengths, done, cache
+
+        tokens = ops.concatenate([given, ops.repeat(room, K, axis=0)], axis=1)
+        state = (tokens, scores, ops.zeros((K,)), ops.zeros((K,), "bool"), cache)
+        tokens, scores, lengths, _, _ = ops.fori_loop(0, N, extend, state)
+        return tokens[:, P:], scores, lengths

@@ -1,0 +1,278 @@
+"""Decoding: from the scores of the next token to a text. Built in notebooks 02 and 06.
+
+Shapes: B texts generated side by side, T steps or tokens, V vocabulary, K beams.
+"""
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+from keras import ops
+
+from utils.backends import compile_function
+from utils.decoding.filters import (
+    draw_gumbel,
+    filter_logits,
+    find_repeated_ngrams,
+    mark_tokens,
+    penalise_repetition,
+)
+
+# Generation with a cache of keys and values
+
+
+def round_up(length: int, multiple: int, most: int) -> int:
+    """Return the next multiple, or `most` if that is less, but no less than `length`.
+
+    Example:
+        >>> round_up(30, 16, 99), round_up(30, 16, 31), round_up(30, 16, 20)
+        (32, 31, 30)
+    """
+    return max(length, min(-(-length // multiple) * multiple, most))
+
+
+def pad_left(texts: list, *, multiple: int = 1, longest: int = 10**9):
+    """Put texts of unequal length into one array, padded on the left with zeros.
+
+    Args:
+        texts: lists of token ids.
+        multiple: the length is rounded up to a multiple of this ...
+        longest: ... but not above this.
+
+    Returns:
+        Token ids (B, T), and the padding of each text (B,).
+
+    Example:
+        >>> pad_left([[1, 2, 3], [4]])[0].tolist()
+        [[1, 2, 3], [0, 0, 4]]
+    """
+    T = round_up(max(len(text) for text in texts), multiple, longest)
+    rows = [np.pad(np.asarray(text, "int32"), (T - len(text), 0)) for text in texts]
+    return np.stack(rows), np.array([T - len(text) for text in texts], "int32")
+
+
+def make_cache(model, batch_size: int, length: int) -> tuple:
+    """Return room for keys and values of `length` tokens: two arrays a block. From notebook 06.
+
+    Args:
+        model: a `utils.models.gpt2.GPT2`.
+        batch_size: B.
+        length: T.
+    """
+    H, D = model.config.num_heads, model.config.hidden_dim
+    empty = ops.zeros((batch_size, H, length, D // H), dtype=model.compute_dtype)
+    return tuple((empty, empty) for _ in model.blocks)
+
+
+def check_prompts(prompts: list, max_new_tokens: int, context_length: int, vocabulary_size: int):
+    """Raise ValueError if a model cannot go on from these prompts."""
+    lengths = [len(prompt) for prompt in prompts]
+    if not lengths or min(lengths) < 1:
+        raise ValueError(
+            "a prompt needs at least one token; to begin from nothing, give the token that stands "
+            "between texts, <|endoftext|>"
+        )
+    if max_new_tokens < 1:
+        raise ValueError(f"max_new_tokens must be at least 1, not {max_new_tokens}")
+    if max(lengths) + max_new_tokens > context_length:
+        raise ValueError(
+            f"prompt and new tokens must fit in the context of {context_length} tokens; got "
+            f"{max(lengths)} and {max_new_tokens}: keep the end of the prompt, "
+            f"`prompt[-{max(context_length - max_new_tokens, 1)}:]`, or ask for fewer"
+        )
+    tokens = np.concatenate([np.asarray(prompt) for prompt in prompts])
+    if tokens.dtype.kind not in "iu" or tokens.min() < 0 or tokens.max() >= vocabulary_size:
+        raise ValueError(f"token ids are whole numbers from 0 to {vocabulary_size - 1}")
+
+
+def compile_with_weights(model, function):
+    """Compile a function of tensors that calls a model, with the weights as arguments.
+
+    So the program uses the weights of the moment, and holds no copy of them.
+    """
+    from utils.backends import compile_function
+
+    variables = model.variables
+
+    def call(weights, *arguments):
+        with keras.StatelessScope(state_mapping=zip(variables, weights, strict=True)):
+            return function(*arguments)
+
+    compiled = compile_function(call)
+    return lambda *arguments: compiled([variable.value for variable in variables], *arguments)
+
+
+class Generator:
+    """Generate text with a GPT-2 in one compiled loop.
+
+    The prompts but for their last tokens are read at once, into a cache that has room for
+    everything. Each turn of the loop reads one token, adds its keys and values to the cache and
+    chooses the next token. Weights are arguments of the compiled program: it can be used while a
+    model is trained.
+
+    Args:
+        model: a `utils.models.gpt2.GPT2`.
+        temperature: 0 chooses the most likely token; see `filter_logits` for more than 0.
+        top_k: as in `filter_logits`.
+        top_p: as in `filter_logits`.
+        repetition_penalty: see `penalise_repetition`.
+        no_repeat_ngram_size: n, where no n-gram may occur twice in a text; 0 allows all.
+        stop_tokens: ids of tokens that end a text.
+
+    Raises:
+        ValueError: a setting is out of range.
+    """
+
+    def __init__(
+        self,
+        model,
+        *,
+        temperature: float = 0.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        repetition_penalty: float = 1.0,
+        no_repeat_ngram_size: int = 0,
+        stop_tokens: tuple[int, ...] = (),
+    ):
+        self.filters = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+        if repetition_penalty <= 0 or no_repeat_ngram_size < 0:
+            raise ValueError(
+                "repetition_penalty must be above 0 (1: none), no_repeat_ngram_size at least 0; "
+                f"got {repetition_penalty}, {no_repeat_ngram_size}"
+            )
+        filter_logits(np.zeros((1, 2)), **(self.filters | {"temperature": temperature or 1.0}))
+        self.model, self.penalty, self.n = model, repetition_penalty, no_repeat_ngram_size
+        self.stop_tokens = tuple(stop_tokens)
+        self.read_prompts = compile_with_weights(model, self._read_prompts)
+        self.choose_tokens = compile_with_weights(model, self._choose_tokens)
+
+    def __call__(
+        self, prompts: list, max_new_tokens: int, *, seed: int = 0, noise=None
+    ) -> list[np.ndarray]:
+        """Generate the texts that follow the prompts.
+
+        Args:
+            prompts: lists of token ids, of any lengths.
+            max_new_tokens: the most tokens to add to each.
+            seed: of the noise; the same seed gives the same texts. Not used by temperature 0.
+            noise: drawn by the caller instead, shape (max_new_tokens, B, V).
+
+        Returns:
+            The new tokens of each text, up to its stop token, which is left out.
+
+        Raises:
+            ValueError: an empty prompt, or more tokens than the context holds.
+        """
+        parts = self.stream(
+            prompts, max_new_tokens, seed=seed, noise=noise, num_tokens=max_new_tokens
+        )
+        new = np.concatenate(list(parts), axis=1)
+        ends = np.isin(new, self.stop_tokens)
+        lengths = np.where(ends.any(axis=1), ends.argmax(axis=1), new.shape[1])
+        return [row[:length] for row, length in zip(new, lengths, strict=True)]
+
+    def stream(
+        self, prompts: list, max_new_tokens: int, *, seed: int = 0, noise=None, num_tokens: int = 8
+    ) -> Iterator[np.ndarray]:
+        """Generate as `__call__` does and hand out every few tokens as they come.
+
+        Yields:
+            The next `num_tokens` tokens of every text, shape (B, num_tokens); fewer at the end.
+            After its stop token, a text repeats that token.
+        """
+        config = self.model.config
+        check_prompts(prompts, max_new_tokens, config.context_length, config.vocabulary_size)
+        # Lengths are rounded up, so that few programs are compiled; padding changes nothing.
+        longest = config.context_length - max_new_tokens
+        given, num_padding = pad_left(prompts, multiple=16, longest=longest)
+        B, P = given.shape
+        room = round_up(max_new_tokens, 32, config.context_length - P)
+        if self.filters["temperature"] == 0:
+            noise = np.zeros((1, 1, 1), "float32")
+        else:
+            if noise is None:
+                noise = draw_gumbel((max_new_tokens, B, config.vocabulary_size), seed)
+            noise = np.pad(noise, ((0, room - max_new_tokens), (0, 0), (0, 0)))
+        noise, num_padding = ops.convert_to_tensor(noise), ops.convert_to_tensor(num_padding)
+        tokens = ops.convert_to_tensor(np.pad(given, ((0, 0), (0, room))))
+        cache, seen = self.read_prompts(ops.convert_to_tensor(given), tokens, num_padding)
+        first = t = ops.convert_to_tensor(P, "int32")
+        state = (t, tokens, ops.zeros((B,), "bool"), seen, cache)
+        for start in range(P, P + max_new_tokens, num_tokens):
+            end = ops.convert_to_tensor(min(start + num_tokens, P + max_new_tokens), "int32")
+            state = self.choose_tokens(state, first, end, num_padding, noise)
+            t, tokens, done = (ops.convert_to_numpy(part) for part in state[:3])
+            yield tokens[:, start : int(t)]
+            if done.all():
+                return
+
+    def _read_prompts(self, given, tokens, num_padding):
+        """Return the cache after all but the last tokens, and which tokens were seen."""
+        B, P = given.shape
+        cache = make_cache(self.model, B, tokens.shape[1])
+        if P > 1:
+            cache = self.model.compute_hidden_states(given[:, :-1], num_padding, cache)[1]
+        seen = ops.zeros((B, 1), "bool")
+        if self.penalty != 1:
+            real = ops.arange(P)[None] >= num_padding[:, None]
+            seen = mark_tokens(given, real, self.model.config.vocabulary_size)
+        return cache, seen
+
+    def _choose_tokens(self, state, first, end, num_padding, noise):
+        """Run the loop until `end` tokens are there, or every text has met a stop token."""
+        V = self.model.config.vocabulary_size
+
+        def is_unfinished(t, tokens, done, seen, cache):
+            return ops.logical_and(t < end, ops.logical_not(ops.all(done)))
+
+        def choose(t, tokens, done, seen, cache):
+            last = ops.slice(tokens, (0, t - 1), (tokens.shape[0], 1))
+            x, cache = self.model.compute_hidden_states(last, num_padding, cache, start=t - 1)
+            logits = ops.cast(self.model.compute_logits(x[:, 0]), "float32")
+            if self.penalty != 1:
+                logits = penalise_repetition(logits, seen, self.penalty)
+            if self.n:
+                repeated = find_repeated_ngrams(tokens, num_padding, t, self.n, V)
+                logits = ops.where(repeated, -1e9, logits)
+            if self.filters["temperature"] > 0:
+                logits = filter_logits(logits, **self.filters) + noise[t - first]
+            chosen = ops.cast(ops.argmax(logits, axis=-1), "int32")
+            if self.stop_tokens:
+                chosen = ops.where(done, last[:, 0], chosen)
+                stops = ops.convert_to_tensor(self.stop_tokens, "int32")
+                done = ops.any(chosen[:, None] == stops, axis=-1)
+            if self.penalty != 1:
+                seen = ops.logical_or(seen, ops.one_hot(chosen, V, dtype="bool"))
+            return t + 1, ops.slice_update(tokens, (0, t), chosen[:, None]), done, seen, cache
+
+        return ops.while_loop(is_unfinished, choose, state)
+
+
+def build_generator(model: keras.Model, **settings):
+    """Return a function that generates text in one compiled loop. Built in notebook 02, section 8.
+
+    Args:
+        model: from `build_language_model`; its weights at the first call are used.
+        settings: of `filter_logits`.
+
+    Returns:
+        A function from given tokens (T, B), -1 where one is to be chosen, and noise (T, B, V)
+        to tokens (T, B).
+    """
+    embedding, cell = model.get_layer("embedding"), model.get_layer("recurrent").cell
+    score = model.get_layer("logits")
+
+    def generate(given, noise):
+        def step(t, carry):
+            token_ids, logits, states = carry
+            chosen = keras.ops.argmax(filter_logits(logits, **settings) + noise[t], axis=-1)
+            chosen = keras.ops.where(given[t] < 0, keras.ops.cast(chosen, "int32"), given[t])
+            token_ids = keras.ops.slice_update(token_ids, (t, 0), chosen[None])
+            x, states = cell(embedding(chosen), states)
+            return token_ids, score(x), states
+
+        states = cell.get_initial_state(batch_size=given.shape[1])
+        start = (given, keras.ops.zeros_like(noise[0]), states)
+        return keras.ops.fori_loop(0, given.shape[0], step, start)[0]
+
+    return compile_function(generate)

@@ -1,0 +1,368 @@
+"""Changed copies of training texts. Built step by step in notebook 07.
+
+A method is a function `text, rng, strength -> text`: `rng` is a `numpy.random.Generator`, and
+`strength`, from 0 to 1, is the share of words that are changed (at least one, where one can be;
+none at 0). The text comes back as the words of `utils.data.text.split_words`, in Unicode's composed
+form (NFC), joined by spaces: lower case, clitics and punctuation set apart. The models of the
+course read it as before. A text without words comes back as "", any other never does.
+
+Shapes: B texts in the batch, N texts, T tokens, D numbers in a vector.
+
+Reference:
+    Wei and Zou 2019, EDA: Easy Data Augmentation Techniques, section 2.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from utils.data.text import split_words
+
+Method = Callable[[str, np.random.Generator, float], str]
+
+VOWEL_SOUND = re.compile(
+    r"(?!uni[^mn]|use|usu|one|eu)[aeiou]|hon|hour|heir"
+)  # "an" stands before it
+KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")  # each row half a key to the right of the one above
+NEGATIONS = {"not", "n't", "no", "never", "none", "nobody", "nothing", "nowhere", "neither", "nor"}
+NEGATIONS |= {"without", "cannot", "hardly", "barely"}
+
+
+def list_words(text: str) -> list[str]:
+    """Split a text as `split_words` does, after composing its accents.
+
+    Example:
+        >>> list_words("Cliche\\u0301s, again") == list_words("Clich\\u00e9s, again")
+        True
+    """
+    return split_words(unicodedata.normalize("NFC", text))
+
+
+def draw_positions(
+    places: list[int], num_words: int, rng: np.random.Generator, strength: float
+) -> list[int]:
+    """Draw which words to change: `strength` of all words, at least one, none but `places`.
+
+    Raises:
+        ValueError: `strength` is not between 0 and 1.
+    """
+    if not 0 <= strength <= 1:
+        raise ValueError(f"strength is a share of words, 0 to 1, got {strength}")
+    count = min(len(places), max(1, round(strength * num_words))) if strength else 0
+    return rng.choice(places, size=count, replace=False).tolist() if count else []
+
+
+def matches_case(word: str, before: str) -> bool:
+    """Return whether a word can follow another, if that is "a" or "an".
+
+    Example:
+        >>> [matches_case(word, before="a") for word in ("unusual", "unique")]
+        [False, True]
+    """
+    return before not in ("a", "an") or bool(VOWEL_SOUND.match(word)) == (before == "an")
+
+
+def replace_words(
+    text: str,
+    rng: np.random.Generator,
+    strength: float,
+    *,
+    options: dict[str, list[str]],
+    protected: set[str] = frozenset(),
+) -> str:
+    """Replace words by one of their options. Built in notebook 07, section 1.
+
+    Args:
+        text: any text.
+        rng: random generator.
+        strength: share of the words to replace.
+        options: word to what may stand in its place: a thesaurus, or neighbours of word vectors.
+            After "a" and "an" only those are taken that fit there.
+        protected: words that stay.
+    """
+    words = list_words(text)
+    fitting = {
+        i: [w for w in options[word] if matches_case(w, words[i - 1] if i else "")]
+        for i, word in enumerate(words)
+        if word in options and word not in protected
+    }
+    places = [i for i, found in fitting.items() if found]
+    for i in draw_positions(places, len(words), rng, strength):
+        words[i] = fitting[i][rng.integers(len(fitting[i]))]
+    return " ".join(words)
+
+
+def insert_words(
+    text: str, rng: np.random.Generator, strength: float, *, options: dict[str, list[str]]
+) -> str:
+    """Put options of the text's words in at random places. Built in notebook 07, section 1.
+
+    Args:
+        text: any text.
+        rng: random generator.
+        strength: words to put in, as a share of those there are.
+        options: word to its synonyms.
+    """
+    words = list_words(text)
+    known = [i for i, word in enumerate(words) if options.get(word)]
+    chosen = [options[words[i]] for i in draw_positions(known, len(words), rng, strength)]
+    for found in chosen:
+        words.insert(rng.integers(len(words) + 1), found[rng.integers(len(found))])
+    return " ".join(words)
+
+
+def swap_words(text: str, rng: np.random.Generator, strength: float) -> str:
+    """Let two words change places, again and again. Built in notebook 07, section 1.
+
+    Args:
+        text: any text.
+        rng: random generator.
+        strength: swaps, as a share of the number of words.
+    """
+    words = list_words(text)
+    if len(words) > 1:
+        for _ in draw_positions(list(range(len(words))), len(words), rng, strength):
+            i, j = rng.choice(len(words), size=2, replace=False)
+            words[i], words[j] = words[j], words[i]
+    return " ".join(words)
+
+
+def delete_words(
+    text: str,
+    rng: np.random.Generator,
+    strength: float,
+    *,
+    protected: set[str] = frozenset(),
+) -> str:
+    """Leave words out, never all of them. Built in notebook 07, section 1.
+
+    Args:
+        text: any text.
+        rng: random generator.
+        strength: share of the words to leave out.
+        protected: words that stay.
+    """
+    words = list_words(text)
+    places = [i for i, word in enumerate(words) if word not in protected]
+    gone = draw_positions(places, len(words), rng, strength)
+    if len(gone) == len(words):
+        gone = gone[1:]
+    return " ".join(word for i, word in enumerate(words) if i not in gone)
+
+
+def list_keys() -> dict[str, str]:
+    """List for each letter those whose keys touch its key.
+
+    Example:
+        >>> list_keys()["g"]
+        'fhtyvb'
+    """
+    touching = {}
+    for row, keys in enumerate(KEYS):
+        for i, key in enumerate(keys):
+            above = KEYS[row - 1][i : i + 2] if row else ""
+            below = KEYS[row + 1][max(i - 1, 0) : i + 1] if row + 1 < len(KEYS) else ""
+            touching[key] = keys[max(i - 1, 0) : i] + keys[i + 1 : i + 2] + above + below
+    return touching
+
+
+TOUCHING = list_keys()
+
+
+def make_typo(word: str, rng: np.random.Generator) -> str:
+    """Type a word with a slip: a key beside, a letter twice, one missing, or two turned round.
+
+    Args:
+        word: at least two letters, no other signs.
+        rng: random generator.
+    """
+    i, kind = rng.integers(len(word)), rng.integers(4)
+    if kind == 0 and word[i] in TOUCHING:
+        near = TOUCHING[word[i]]
+        return word[:i] + near[rng.integers(len(near))] + word[i + 1 :]
+    if kind == 1:
+        return word[:i] + word[i] + word[i:]
+    if kind == 2:
+        return word[:i] + word[i + 1 :]
+    i = min(i, len(word) - 2)
+    return word[:i] + word[i + 1] + word[i] + word[i + 2 :]
+
+
+def add_typos(
+    text: str,
+    rng: np.random.Generator,
+    strength: float,
+    *,
+    protected: set[str] = frozenset(),
+) -> str:
+    """Type some words with a slip. Built in notebook 07, section 3.
+
+    Args:
+        text: any text.
+        rng: random generator.
+        strength: share of the words that get one slip; only words of two letters or more do,
+            so "n't", numbers, punctuation and emoji stay.
+        protected: words that stay.
+    """
+    words = list_words(text)
+    places = [
+        i
+        for i, word in enumerate(words)
+        if len(word) > 1 and word.isalpha() and word not in protected
+    ]
+    for i in draw_positions(places, len(words), rng, strength):
+        words[i] = make_typo(words[i], rng)
+    return " ".join(words)
+
+
+def list_neighbours(
+    words: list[str], rows: dict[str, int], table: np.ndarray, *, count: int = 5
+) -> dict[str, list[str]]:
+    """List for each word those whose vectors point in the most similar direction.
+
+    Built in notebook 07, section 2.
+
+    Args:
+        words: the words to find neighbours for, and among; those without a vector are left out.
+        rows: word to its row in `table`.
+        table: word vectors, shape (V, D).
+        count: neighbours of a word.
+
+    Returns:
+        Word to its neighbours, the nearest first.
+    """
+    words = [word for word in words if word in rows]
+    vectors = np.asarray(table[[rows[word] for word in words]], dtype="float32")
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    neighbours = {}
+    for begin in range(0, len(words), 1000):
+        cosines = vectors[begin : begin + 1000] @ vectors.T
+        near = np.argpartition(-cosines, min(count, len(words) - 1), axis=1)[:, : count + 1]
+        for word, found, row in zip(words[begin:], near, cosines, strict=False):
+            ordered = found[np.argsort(-row[found])]
+            neighbours[word] = [words[i] for i in ordered if words[i] != word][:count]
+    return neighbours
+
+
+def copy_texts(
+    texts: list[str], method: Method | None, rng: np.random.Generator, strength: float, copies: int
+) -> list[str]:
+    """Return the texts and, after them, changed copies of all, one round after the other.
+
+    Args:
+        texts: N texts.
+        method: how to change a text; None repeats it as it is.
+        rng: random generator.
+        strength: of the change.
+        copies: rounds.
+
+    Returns:
+        (1 + copies) * N texts; the label of text i is that of text i mod N.
+    """
+    changed = [
+        method(text, rng, strength) if method else text for _ in range(copies) for text in texts
+    ]
+    return [*texts, *changed]
+
+
+def draw_partners(
+    targets: np.ndarray, rng: np.random.Generator, strength: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw what to mix each example with, and how much. Built in notebook 07, section 4.
+
+    Args:
+        targets: shape (N,), 0 to 1.
+        rng: random generator.
+        strength: alpha of the Beta distribution that shares come from: close to 0 hardly
+            mixes at all, 1 makes all shares equally likely.
+
+    Returns:
+        Row of the partner of each example, shape (N,); the example's own share, shape (N, 1);
+        the mixed targets, shape (N,).
+
+    Reference:
+        Zhang et al. 2018, mixup: Beyond Empirical Risk Minimization, equation 1.
+    """
+    partners = rng.permutation(len(targets))
+    shares = rng.beta(strength, strength, size=len(targets)).astype("float32")
+    mixed = shares * targets + (1 - shares) * np.asarray(targets)[partners]
+    return partners, shares[:, None], mixed
+
+
+def build_mixup(classifier: keras.Model) -> keras.Model:
+    """Build a model that mixes the features of two texts. Built in notebook 07, section 4.
+
+    Args:
+        classifier: any of `utils.models.classifiers`; its last layer is called "probability".
+
+    Returns:
+        A model from [token ids (B, T), token ids of the partners (B, T), shares (B, 1)] to
+        probabilities (B, 1). It shares all weights with `classifier` and is not compiled.
+
+    Reference:
+        Guo, Mao and Zhang 2019, Augmenting Data with Mixup for Sentence Classification: senMixup.
+    """
+    head = classifier.get_layer("probability")
+    encode = keras.Model(classifier.input, head.input, name="encode")
+    token_ids = keras.Input((None,), dtype="int32", name="token_ids")
+    partner_ids = keras.Input((None,), dtype="int32", name="partner_ids")
+    share = keras.Input((1,), name="share")
+    mixed = share * encode(token_ids) + (1 - share) * encode(partner_ids)
+    return keras.Model([token_ids, partner_ids, share], head(mixed), name="mixup")
+
+
+def back_translate(
+    texts: list[str],
+    there: Callable[[list[str]], list[str]],
+    back: Callable[[list[str]], list[str]],
+) -> list[str]:
+    """Translate texts into another language and back. Built in notebook 07, section 6.
+
+    Args:
+        texts: N texts in the first language.
+        there: translates a list of texts into the second language.
+        back: translates a list of texts into the first language.
+
+    Raises:
+        ValueError: a translator returned another number of texts than it was given.
+
+    Reference:
+        Sennrich, Haddow and Birch 2016, Improving NMT Models with Monolingual Data.
+    """
+    abroad = there(texts)
+    home = back(abroad)
+    if not len(texts) == len(abroad) == len(home):
+        raise ValueError(
+            f"a translator returns one text for each it is given; there were {len(texts)}, "
+            f"then {len(abroad)}, then {len(home)}"
+        )
+    return home
+
+
+def has_negation(text: str) -> bool:
+    """Return whether a text denies something in so many words.
+
+    Example:
+        >>> has_negation("It isn't dull."), has_negation("It fails to be funny.")
+        (True, False)
+    """
+    return not NEGATIONS.isdisjoint(list_words(text))
+
+
+def keeps_meaning(text: str, changed: str, cosine: float, *, threshold: float = 0.7) -> bool:
+    """Return whether a changed text passes two cheap checks. Built in notebook 07, section 5.
+
+    Args:
+        text: the text.
+        changed: what was made of it.
+        cosine: of the vectors of both, from `utils.models.sentences.embed_sentences`.
+        threshold: least cosine.
+
+    Example:
+        >>> keeps_meaning("It isn't funny.", "This is funny.", 0.9)
+        False
+    """
+    return cosine >= threshold and has_negation(text) == has_negation(changed)

@@ -1,0 +1,335 @@
+"""Checkpoints of GPT-2: found, read and written, in the safetensors format."""
+
+import dataclasses
+import json
+import os
+import urllib.request
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from utils.models.gpt2 import GPT2, SIZES, GPT2Config
+
+# Checkpoints, as the Hugging Face hub keeps them: config.json and safetensors
+
+CHECKPOINT_FILES = ["config.json", "*.safetensors", "*.index.json", "vocab.json", "merges.txt"]
+FIXED = {  # what config.json may say about GPT-2, and has to say if it does
+    "model_type": ("gpt2",),
+    "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
+    "layer_norm_epsilon": (1e-5,),
+    "scale_attn_weights": (True,),
+    "scale_attn_by_inverse_layer_idx": (False,),
+    "add_cross_attention": (False,),
+    "tie_word_embeddings": (True,),
+}
+
+
+TOKENS = "wte.weight"  # the name of the largest array
+TURNED = (".c_attn.weight", ".c_proj.weight", ".c_fc.weight")  # rows there are columns here
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint could not be had or is not one of GPT-2; the message says why."""
+
+
+def find_checkpoint(source: str | Path, *, timeout: float = 5) -> Path:
+    """Return the folder of a checkpoint: a path, or a name on the Hugging Face hub.
+
+    What is in the local hub cache is used as it is. The network is asked only if it is not,
+    and never if `COURSE_NO_DOWNLOAD` or `HF_HUB_OFFLINE` is set.
+
+    Args:
+        source: a folder, or a name such as "openai-community/gpt2".
+        timeout: seconds to wait for the hub's first answer.
+
+    Raises:
+        CheckpointError: no such folder, and no such name in the cache or on the hub.
+    """
+    if Path(source).is_dir():
+        return Path(source)
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import HFValidationError, HTTPError, LocalEntryNotFoundError
+
+    settings = {"repo_id": str(source), "allow_patterns": CHECKPOINT_FILES, "etag_timeout": timeout}
+    try:
+        folder = Path(snapshot_download(**settings, local_files_only=True))
+        list_weight_files(folder)
+        if (folder / "config.json").exists():
+            return folder
+    except HFValidationError:
+        raise CheckpointError(f"{source} is neither a folder nor a name on the hub") from None
+    except (LocalEntryNotFoundError, CheckpointError):
+        pass  # nothing there, or not all of it
+    if os.environ.get("COURSE_NO_DOWNLOAD", "0") not in ("", "0") or constants.HF_HUB_OFFLINE:
+        raise CheckpointError(
+            f"{source} is neither a folder nor in the hub's cache on this machine, and the network "
+            "is switched off (COURSE_NO_DOWNLOAD or HF_HUB_OFFLINE)"
+        )
+    try:
+        address = f"{constants.ENDPOINT}/{source}/resolve/main/config.json"
+        urllib.request.urlopen(address, timeout=timeout).close()
+        print(f"Fetching {source} from the hub; the smallest GPT-2 is 0.5 GB", flush=True)
+        return Path(snapshot_download(**settings, max_workers=2))
+    except (OSError, ValueError, HTTPError) as error:
+        raise CheckpointError(
+            f"{source} is neither a folder nor in the hub's cache on this machine, and the hub did "
+            f"not give it ({error}). Check the name and the network, or give a folder with "
+            "config.json and model.safetensors"
+        ) from None
+
+
+def read_config(folder: Path) -> GPT2Config:
+    """Read the sizes from a checkpoint's config.json.
+
+    Raises:
+        CheckpointError: no such file, or the model is not built as GPT-2 is.
+    """
+    path = Path(folder) / "config.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf8"))
+        for key, allowed in FIXED.items():
+            if found.get(key, None if key == "model_type" else allowed[0]) not in allowed:
+                raise ValueError(f"{key} is {found.get(key)!r}, in GPT-2 it is {allowed[0]!r}")
+        if found.get("n_inner") not in (None, 4 * found["n_embd"]):
+            raise ValueError(f"n_inner is {found['n_inner']}, in GPT-2 it is 4 * n_embd")
+        names = ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")
+        return GPT2Config(*(found[name] for name in names), found.get("resid_pdrop", 0.0))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise CheckpointError(f"{path} is not the configuration of a GPT-2: {reason}") from None
+
+
+def name_weights(model: GPT2) -> dict[str, keras.Variable]:
+    """Return the model's weights under the names they have in a checkpoint."""
+    named = {
+        TOKENS: model.token_embedding.embeddings,
+        "wpe.weight": model.position_embedding.embeddings,
+    }
+    layers = {"ln_f": model.final_norm}
+    for k, block in enumerate(model.blocks):
+        layers |= {
+            f"h.{k}.ln_1": block.attention_norm,
+            f"h.{k}.attn.c_attn": block.attention.query_key_value,
+            f"h.{k}.attn.c_proj": block.attention.project,
+            f"h.{k}.ln_2": block.feedforward_norm,
+            f"h.{k}.mlp.c_fc": block.expand,
+            f"h.{k}.mlp.c_proj": block.contract,
+        }
+    for name, layer in layers.items():
+        named[f"{name}.weight"], named[f"{name}.bias"] = layer.weights
+    return named
+
+
+def list_weight_files(folder: Path) -> list[Path]:
+    """Return a checkpoint's safetensors files: one, or those its index names.
+
+    Raises:
+        CheckpointError: there is none, or only a pickle.
+    """
+    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if single.exists():
+        return [single]
+    if index.exists():
+        try:
+            names = set(json.loads(index.read_text(encoding="utf8"))["weight_map"].values())
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise CheckpointError(f"{index} is damaged: it names no weights") from None
+        for name in names:
+            if Path(name).name != name or not (folder / name).exists():
+                raise CheckpointError(f"{index} names {name}, which is not in {folder}")
+        return [folder / name for name in sorted(names)]
+    pickles = [path.name for path in folder.iterdir() if path.suffix in (".bin", ".pt", ".ckpt")]
+    reason = f"only {pickles[0]}, a pickle, which can run code when it is read" if pickles else ""
+    raise CheckpointError(
+        f"{folder} has no model.safetensors{reason and ', ' + reason}; "
+        "give a checkpoint in the safetensors format"
+    )
+
+
+def load_gpt2(source: str | Path, *, timeout: float = 5, **changes) -> GPT2:
+    """Build a GPT-2 with the weights of a checkpoint.
+
+    Args:
+        source: a folder, or a name on the hub such as "openai-community/gpt2".
+        timeout: seconds to wait for the hub's first answer.
+        changes: of the configuration, for example `dropout=0.1` before fine-tuning.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be had, is damaged, or is not one of GPT-2.
+    """
+    folder = find_checkpoint(source, timeout=timeout)
+    config = dataclasses.replace(read_config(folder), **changes)
+    places = find_arrays(folder)
+
+    def read_tokens(shape, dtype):
+        return ops.convert_to_tensor(read_array(*places[TOKENS], tuple(shape)), dtype)
+
+    # Drawing a hundred million numbers to throw them away takes longer than reading the file, and
+    # the table of the tokens, the largest array, is never in memory beside one of zeros.
+    drawn = dataclasses.replace(config, initializer_range=0.0)
+    model = GPT2(drawn, read_tokens if TOKENS in places else None, name="gpt2")
+    read_weights(model, folder, but=TOKENS)
+    model.config = config
+    return model
+
+
+def find_arrays(folder: Path) -> dict[str, tuple[Path, str]]:
+    """Return where a checkpoint keeps its arrays: the file and the key there, by the name in GPT-2.
+
+    Raises:
+        CheckpointError: a file is damaged, or there is none.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    places = {}
+    for path in list_weight_files(folder):
+        try:
+            with safe_open(path, framework="numpy") as tensors:
+                keys = list(tensors.keys())
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(f"{path} is damaged or truncated ({error})") from None
+        for key in keys:
+            name = key.removeprefix("transformer.")
+            # Left out: the mask of old checkpoints; the output, which is tied.
+            if not name.endswith((".attn.bias", ".attn.masked_bias", "lm_head.weight")):
+                places[name] = path, key
+    return places
+
+
+def read_weights(model: GPT2, folder: Path, *, but: str | None = None) -> None:
+    """Give a model the weights of a checkpoint; one at a time is in memory twice.
+
+    Args:
+        model: the model.
+        folder: the checkpoint.
+        but: the name of an array that the model has already.
+
+    Raises:
+        CheckpointError: a file is damaged, or its weights are not those of this model.
+    """
+    named, places = name_weights(model), find_arrays(folder)
+    if foreign := places.keys() - named:
+        path, key = places[min(foreign)]
+        raise CheckpointError(f"{path} holds {key!r}, which GPT-2 does not have")
+    if missing := named.keys() - places:
+        raise CheckpointError(f"{folder} lacks {len(missing)} weights, {min(missing)!r} for one")
+    for name, variable in named.items():
+        if name.endswith(TURNED):
+            variable.assign(read_array(*places[name], tuple(variable.shape[::-1])).T)
+        elif name != but:
+            variable.assign(read_array(*places[name], tuple(variable.shape)))
+
+
+def read_array(path: Path, key: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return an array of a safetensors file.
+
+    The file is opened for each anew: while it is open, all that was read of it stays in memory.
+
+    Raises:
+        CheckpointError: the array has another shape, or numbers that NumPy does not know, or the
+            file is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as tensors:
+            stored = tensors.get_slice(key)
+            if stored.get_dtype() == "BF16":
+                raise CheckpointError(
+                    f"{key!r} in {path} is stored as bfloat16; save the checkpoint as float32 or "
+                    "float16"
+                )
+            if tuple(stored.get_shape()) != shape:
+                raise CheckpointError(
+                    f"{key!r} in {path} has shape {tuple(stored.get_shape())}; by config.json it "
+                    f"is {shape}"
+                )
+            return tensors.get_tensor(key)
+    except (SafetensorError, OSError, TypeError) as error:
+        raise CheckpointError(f"{path} is damaged or truncated ({error})") from None
+
+
+def save_gpt2(model: GPT2, folder: str | Path, *, dtype: str = "float32") -> None:
+    """Write a checkpoint that `load_gpt2` and `transformers` read.
+
+    The last token of the vocabulary is named as the one that begins and ends a text.
+
+    Args:
+        model: the model.
+        folder: where to; it is made if it does not exist.
+        dtype: of the file; "float16" halves it.
+    """
+    from safetensors.numpy import save_file
+
+    sizes, last = model.config, model.config.vocabulary_size - 1
+    config = {key: allowed[0] for key, allowed in FIXED.items()} | {
+        "architectures": ["GPT2LMHeadModel"],
+        "vocab_size": sizes.vocabulary_size,
+        "n_positions": sizes.context_length,
+        "n_embd": sizes.hidden_dim,
+        "n_layer": sizes.num_layers,
+        "n_head": sizes.num_heads,
+        "attn_pdrop": 0.0,
+        "embd_pdrop": sizes.dropout,
+        "resid_pdrop": sizes.dropout,
+        "bos_token_id": last,
+        "eos_token_id": last,
+        "dtype": dtype,
+    }
+    arrays = {}
+    for name, variable in name_weights(model).items():
+        array = ops.convert_to_numpy(variable.value).astype(dtype)
+        array = array.T.copy() if name.endswith(TURNED) else array
+        arrays[f"transformer.{name}"] = array
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(arrays, folder / "part", metadata={"format": "pt"})
+    os.replace(folder / "part", folder / "model.safetensors")
+    text = json.dumps(config, indent=1) + "\n"
+    (folder / "config.json").write_text(text, encoding="utf8")
+
+
+def is_without_vocabulary(folder: Path) -> bool:
+    """Return whether a folder holds a model of GPT-2's tokens, but not the tokens."""
+    if (folder / "vocab.json").exists() or not (folder / "config.json").exists():
+        return False
+    return read_config(folder).vocabulary_size == SIZES["gpt2"].vocabulary_size
+
+
+def load_gpt2_tokenizer(source: str | Path | None = None):
+    """Return the byte-level BPE of a checkpoint's folder, or GPT-2's own, from a package.
+
+    Args:
+        source: a folder with vocab.json and merges.txt; GPT-2's own vocabulary if None, or if
+            the folder has none but a model of as many tokens.
+
+    Returns:
+        A `transformers.GPT2TokenizerFast`; padding goes left, as generation needs it.
+
+    Raises:
+        CheckpointError: a file is missing or damaged.
+
+    Example:
+        >>> load_gpt2_tokenizer().tokenize("Hello world")
+        ['Hello', 'Ġworld']
+    """
+    from transformers import GPT2TokenizerFast
+
+    from utils.data.registry import fetch
+
+    names = ("vocab.json", "merges.txt")
+    if source is None or is_without_vocabulary(Path(source)):
+        files = fetch("gpt2-vocabulary")
+    else:
+        files = {name: Path(source) / name for name in names}
+    try:
+        vocabulary = json.loads(files[names[0]].read_text(encoding="utf8"))
+        lines = files[names[1]].read_text(encoding="utf8").split("\n")
+    except (OSError, ValueError) as error:
+        reason = f"{source} has no whole vocab.json and merges.txt ({error})"
+        raise CheckpointError(reason) from None
+    merges = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version:")]
+    end = "<|endoftext|>"
+    return GPT2TokenizerFast(vocab=vocabulary, merges=merges, pad_token=end, padding_side="left")

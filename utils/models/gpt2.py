@@ -1,0 +1,334 @@
+"""GPT-2 in Keras. Built step by step in notebook 06.
+
+Shapes: B batch, S tokens read at once, T tokens in all (read before, and now), H heads,
+D hidden, V vocabulary.
+
+Reference:
+    Radford et al. 2019, Language Models are Unsupervised Multitask Learners, section 2.3.
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+from keras import ops
+
+
+@dataclasses.dataclass(frozen=True)
+class GPT2Config:
+    """The sizes of a GPT-2.
+
+    Args:
+        vocabulary_size: V.
+        context_length: the most tokens that the model can look at.
+        hidden_dim: D, numbers in the vector of a token; a multiple of `num_heads`.
+        num_layers: blocks.
+        num_heads: H.
+        dropout: share of each layer's output that is set to zero in training.
+        initializer_range: standard deviation of the weights before training; 0 draws none.
+    """
+
+    vocabulary_size: int = 50257
+    context_length: int = 1024
+    hidden_dim: int = 768
+    num_layers: int = 12
+    num_heads: int = 12
+    dropout: float = 0.0
+    initializer_range: float = 0.02
+
+    def __post_init__(self):
+        sizes = dataclasses.astuple(self)[:5]
+        if not all(isinstance(size, int) and size > 0 for size in sizes):
+            raise ValueError(f"every size of a GPT-2 must be a whole number above 0, not {self}")
+        if self.hidden_dim % self.num_heads:
+            raise ValueError(
+                f"hidden_dim must be a multiple of num_heads; got {self.hidden_dim} and "
+                f"{self.num_heads}"
+            )
+
+
+SIZES = {  # as published, named as on the Hugging Face hub
+    "gpt2": GPT2Config(),
+    "gpt2-medium": GPT2Config(hidden_dim=1024, num_layers=24, num_heads=16),
+    "gpt2-large": GPT2Config(hidden_dim=1280, num_layers=36, num_heads=20),
+    "gpt2-xl": GPT2Config(hidden_dim=1600, num_layers=48, num_heads=25),
+}
+
+
+def get_config(size: str) -> GPT2Config:
+    """Return the sizes of a published GPT-2.
+
+    Raises:
+        ValueError: none of that name was published.
+    """
+    if size not in SIZES:
+        raise ValueError(f"the published sizes are {', '.join(SIZES)}; there is no {size!r}")
+    return SIZES[size]
+
+
+# Layers that have their weights from the start, drawn as GPT-2's were
+
+
+def make_embedding(
+    rows: int, hidden_dim: int, *, name: str, stddev: float, vectors=None
+) -> keras.layers.Embedding:
+    """Return a table with a vector for each of `rows` tokens or places. Built in notebook 06.
+
+    Args:
+        rows: tokens or places.
+        hidden_dim: D.
+        name: of the layer.
+        stddev: standard deviation of the vectors at the start.
+        vectors: a Keras initializer that gives the vectors instead.
+    """
+    normal = keras.initializers.RandomNormal(stddev=stddev) if stddev else "zeros"
+    layer = keras.layers.Embedding(rows, hidden_dim, vectors or normal, name=name)
+    layer.build((None, None))
+    return layer
+
+
+class Dense(keras.layers.EinsumDense):
+    """A dense layer that keeps the weights of each output side by side. Built in notebook 06.
+
+    Its `kernel` has shape (outputs, inputs), that of `keras.layers.Dense` (inputs, outputs). The
+    product is the same; for a single token, XLA reads these rows one after the other, in the
+    order of the memory, which is the fastest way to read it.
+    """
+
+    def call(self, x, training=None):
+        """Return the outputs for vectors (B, S, inputs), of shape (B, S, outputs)."""
+        B, S, D = ops.shape(x)
+        outputs = ops.matmul(self.kernel, ops.transpose(ops.reshape(x, (B * S, D))))
+        return ops.reshape(ops.transpose(outputs), (B, S, -1)) + self.bias
+
+
+def make_dense(input_dim: int, units: int, *, name: str, stddev: float) -> Dense:
+    """Return a dense layer from `input_dim` to `units` numbers. Built in notebook 06.
+
+    Args:
+        input_dim: numbers that come in.
+        units: numbers that come out.
+        name: of the layer.
+        stddev: standard deviation of the weights at the start; smaller for a layer whose outputs
+            the model adds up.
+    """
+    normal = keras.initializers.RandomNormal(stddev=stddev) if stddev else "zeros"
+    settings = {"bias_axes": "o", "kernel_initializer": normal, "name": name}
+    layer = Dense("bsi,oi->bso", (None, units), **settings)
+    layer.build((None, None, input_dim))
+    return layer
+
+
+def make_norm(hidden_dim: int, *, name: str) -> keras.layers.LayerNormalization:
+    """Return the layer that sets mean and stddev of each vector. Built in notebook 06."""
+    layer = keras.layers.LayerNormalization(epsilon=1e-5, name=name)
+    layer.build((None, None, hidden_dim))
+    return layer
+
+
+# The model
+
+
+class CausalSelfAttention(keras.layers.Layer):
+    """Let every token gather from itself and the tokens before it. Built in notebook 06.
+
+    Args:
+        config: the sizes of the model.
+    """
+
+    def __init__(self, config: GPT2Config, **kwargs):
+        super().__init__(**kwargs)
+        self.num_heads, D, stddev = config.num_heads, config.hidden_dim, config.initializer_range
+        self.query_key_value = make_dense(D, 3 * D, name="query_key_value", stddev=stddev)
+        small = stddev / (2 * config.num_layers) ** 0.5  # outputs that the model adds up
+        self.project = make_dense(D, D, name="project", stddev=small)
+
+    def split(self, x):
+        """Return queries, keys and values of `x` (B, S, D): each of shape (B, H, S, D / H)."""
+        B, S, D = ops.shape(x)
+        x = ops.reshape(self.query_key_value(x), (B, S, 3, self.num_heads, D // self.num_heads))
+        return ops.unstack(ops.transpose(x, (2, 0, 3, 1, 4)), num=3, axis=0)
+
+    def compute_attention_weights(self, queries, keys, mask):
+        """Return how much each token takes from each other one: shape (B, H, S, T), sum 1."""
+        scores = ops.matmul(queries * queries.shape[-1] ** -0.5, ops.transpose(keys, (0, 1, 3, 2)))
+        return ops.softmax(ops.where(mask, scores, ops.cast(-1e9, scores.dtype)))
+
+    def call(self, x, mask, cache=None, start=0):
+        """Return the gathered vectors (B, S, D), and keys and values of all tokens so far."""
+        queries, keys, values = self.split(x)
+        if cache is not None:
+            keys = ops.slice_update(cache[0], (0, 0, start, 0), keys)  # (B, H, T, D / H)
+            values = ops.slice_update(cache[1], (0, 0, start, 0), values)
+        gathered = ops.matmul(self.compute_attention_weights(queries, keys, mask), values)
+        gathered = ops.transpose(gathered, (0, 2, 1, 3))  # (B, S, H, D / H)
+        return self.project(ops.reshape(gathered, ops.shape(x))), (keys, values)
+
+
+class Block(keras.layers.Layer):
+    """Attention, then two dense layers; each adds to what comes in. Built in notebook 06.
+
+    Args:
+        config: the sizes of the model.
+    """
+
+    def __init__(self, config: GPT2Config, **kwargs):
+        super().__init__(**kwargs)
+        D, stddev = config.hidden_dim, config.initializer_range
+        self.attention_norm = make_norm(D, name="attention_norm")
+        self.attention = CausalSelfAttention(config, name="attention")
+        self.feedforward_norm = make_norm(D, name="feedforward_norm")
+        self.expand = make_dense(D, 4 * D, name="expand", stddev=stddev)
+        small = stddev / (2 * config.num_layers) ** 0.5
+        self.contract = make_dense(4 * D, D, name="contract", stddev=small)
+        self.dropout = keras.layers.Dropout(config.dropout)
+
+    def call(self, x, mask, cache=None, start=0):
+        """Return the new vectors (B, S, D), and keys and values of all tokens so far."""
+        gathered, cache = self.attention(self.attention_norm(x), mask, cache, start=start)
+        x = x + self.dropout(gathered)
+        expanded = ops.gelu(self.expand(self.feedforward_norm(x)), approximate=True)
+        return x + self.dropout(self.contract(expanded)), cache
+
+
+def make_attention_mask(S: int, T: int, start=0, num_padding=None):
+    """Say what each of S new tokens may look at, and which position it has. From notebook 06.
+
+    Args:
+        S: new tokens of each text.
+        T: tokens of each text in all.
+        start: tokens before the new ones.
+        num_padding: tokens at the start of each text that are padding, shape (B,); none if None.
+
+    Returns:
+        The mask, true for tokens that are no padding and not in the future, shape (B, 1, S, T);
+        and the positions (B, S), counted from the first real token. B is 1 without padding.
+
+    Example:
+        >>> mask, positions = make_attention_mask(3, 3, num_padding=np.array([1]))
+        >>> ops.convert_to_numpy(mask)[0, 0].astype(int).tolist()
+        [[0, 0, 0], [0, 1, 0], [0, 1, 1]]
+        >>> ops.convert_to_numpy(positions).tolist()
+        [[0, 0, 1]]
+    """
+    places = start + ops.arange(S)[None]
+    padding = ops.cast(np.zeros(1) if num_padding is None else num_padding, places.dtype)
+    mask = ops.arange(T) <= places[:, :, None]
+    mask = ops.logical_and(mask, ops.arange(T) >= padding[:, None, None])
+    return mask[:, None], ops.maximum(places - padding[:, None], 0)
+
+
+class GPT2(keras.Model):
+    """From token ids (B, S) to the scores of the token after each, (B, S, V).
+
+    Built in notebook 06.
+
+    Args:
+        config: the sizes of the model.
+        tokens: a Keras initializer for the vectors of the tokens; drawn as the rest if None.
+
+    Example:
+        >>> model = GPT2(GPT2Config(vocabulary_size=9, hidden_dim=4, num_layers=1, num_heads=2))
+        >>> tuple(model(ops.array([[1, 2, 3]])).shape)
+        (1, 3, 9)
+    """
+
+    def __init__(self, config: GPT2Config, tokens=None, **kwargs):
+        super().__init__(**kwargs)
+        self.config, D, stddev = config, config.hidden_dim, config.initializer_range
+        V, T = config.vocabulary_size, config.context_length
+        self.token_embedding = make_embedding(V, D, name="tokens", stddev=stddev, vectors=tokens)
+        self.position_embedding = make_embedding(T, D, name="positions", stddev=stddev)
+        self.dropout = keras.layers.Dropout(config.dropout)
+        self.blocks = [Block(config, name=f"block_{k}") for k in range(config.num_layers)]
+        self.final_norm = make_norm(D, name="final_norm")
+        self.built = True  # every layer has its weights already
+
+    def call(self, token_ids, num_padding=None):
+        """Score the next token at every place; arguments as in `read`."""
+        return self.compute_logits(self.compute_hidden_states(token_ids, num_padding)[0])
+
+    def compute_hidden_states(self, token_ids, num_padding=None, cache=None, start=0):
+        """Turn tokens into vectors.
+
+        Args:
+            token_ids: shape (B, S).
+            num_padding: tokens at the start of each text that are padding, shape (B,).
+            cache: keys and values of earlier tokens, from an earlier `read`; first from
+                `utils.decoding.sampling.make_cache`.
+            start: tokens read before these.
+
+        Returns:
+            The vectors (B, S, D), and the cache with these tokens in it.
+
+        Raises:
+            ValueError: more tokens than the context holds.
+        """
+        S = token_ids.shape[1]
+        T = check_length(S if cache is None else cache[0][0].shape[2], self.config)
+        mask, positions = make_attention_mask(S, T, start, num_padding)
+        x = self.dropout(self.token_embedding(token_ids) + self.position_embedding(positions))
+        caches = []
+        for k, block in enumerate(self.blocks):
+            x, kept = block(x, mask, None if cache is None else cache[k], start=start)
+            caches.append(kept)
+        return self.final_norm(x), tuple(caches)
+
+    def compute_logits(self, x):
+        """Compare vectors (..., D) with the vector of every token: the output is tied."""
+        embeddings = ops.cast(self.token_embedding.embeddings, x.dtype)
+        return ops.matmul(x, ops.transpose(embeddings))
+
+
+def check_length(length: int, config: GPT2Config) -> int:
+    """Return `length`, a number of tokens, if the context holds so many.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if length > config.context_length:
+        raise ValueError(
+            f"this model looks at {config.context_length} tokens at most; got {length}: cut the "
+            "text at its start, or read it in windows"
+        )
+    return length
+
+
+# Measuring
+
+
+def compute_token_bits(
+    model: GPT2,
+    token_ids: np.ndarray,
+    *,
+    stride: int | None = None,
+    batch_size: int | None = None,
+) -> np.ndarray:
+    """Return how many bits each token of a text costs. Built in notebook 06.
+
+    The text is read in windows as long as the context, each `stride` tokens after the one
+    before it. Every token but the first is counted once, in the first window that has it, so
+    all but the first window's tokens have context_length - `stride` tokens or more before them.
+
+    Args:
+        model: the model.
+        token_ids: the text, shape (N,).
+        stride: tokens; half the context if None. The smaller, the truer and slower.
+        batch_size: windows read side by side; what 64 MB of scores allow if None.
+
+    Returns:
+        -log2 of the probability of tokens 1, ..., N - 1; shape (N - 1,).
+    """
+    N, T = len(token_ids) - 1, model.config.context_length
+    stride, T = stride or T // 2, min(T, N)
+    batch_size = batch_size or max(1, 2**24 // (T * model.config.vocabulary_size))
+    starts = np.append(np.arange(0, N - T, stride), N - T)  # of the windows; the last ends the text
+    bits = np.zeros(N)
+    starts = np.pad(starts, (0, -len(starts) % batch_size), mode="edge")  # full batches
+    for some in starts[::-1].reshape(-1, batch_size):  # backwards: the first window's count stays
+        places = some[:, None] + np.arange(T)
+        logits = ops.cast(model(token_ids[places]), "float32")
+        nats = ops.sparse_categorical_crossentropy(token_ids[places + 1], logits, from_logits=True)
+        for row, found in zip(places, ops.convert_to_numpy(nats) / np.log(2), strict=True):
+            bits[row] = found
+    return bits

@@ -1,0 +1,151 @@
+"""Named entities: the spaCy pipeline, BIO tags, scores of whole entities, legal tag sequences.
+
+Built step by step in notebook 04. A span is (start, end, type): `start` and `end` count
+characters or tokens, `end` is the first that is outside. Shapes: T tokens, K tags.
+"""
+
+import re
+import shutil
+import tempfile
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+
+from utils.data.registry import fetch, load_registry
+from utils.metrics import Span
+
+SHAPES = ("lower", "Title", "UPPER", "MiXed", "digits", "sign")
+TYPES = ("PERSON", "ORG", "GPE", "DATE", "MONEY")
+EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f\u200d]")  # and what joins them
+MODEL = "en_core_web_sm"
+
+
+def load_pipeline():
+    """Load spaCy's small English pipeline: the installed one, or else the registered files.
+
+    Returns:
+        A new `spacy.Language`; what is changed in one is not changed in another.
+
+    Raises:
+        utils.data.DataError: it is not installed, and the files cannot be had.
+    """
+    import spacy
+
+    if spacy.util.is_package(MODEL):
+        return spacy.load(MODEL)
+    entry, paths = load_registry()["spacy-en-core-web-sm"], fetch("spacy-en-core-web-sm")
+    with tempfile.TemporaryDirectory() as folder:
+        for file in entry["files"]:  # a pipeline is a tree of folders, the cache is flat
+            target = Path(folder, *Path(file["member"]).parts[2:])
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(paths[file["name"]], target)
+        return spacy.load(folder)
+
+
+def find_entities(nlp, text: str, types: tuple[str, ...] = TYPES) -> list[Span]:
+    """Return the entities that a pipeline finds in a text.
+
+    Args:
+        nlp: a pipeline that fills `doc.ents`.
+        text: any text. Letters and accents written apart (NFD) are joined (NFC) first, and
+            emoji are read as spaces: the pipeline takes them for names.
+        types: those to keep; a pipeline may know more.
+
+    Returns:
+        Spans in characters of the NFC form of `text`.
+    """
+    doc = nlp(EMOJI.sub(" ", unicodedata.normalize("NFC", text)))
+    return [(e.start_char, e.end_char, e.label_) for e in doc.ents if e.label_ in types]
+
+
+# Legal sequences
+
+
+def allow_transitions(tags: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Say which tag may begin a sentence and which may follow which.
+
+    I-X stands only after B-X or I-X; all else is legal.
+
+    Returns:
+        Two boolean arrays: `first` of shape (K,), and `after` of shape (K, K), where
+        `after[i, j]` is whether tag j may follow tag i.
+    """
+    first = np.array([not tag.startswith("I-") for tag in tags])
+    same = [[before[2:] == tag[2:] for tag in tags] for before in tags]
+    return first, first[None, :] | np.array(same)
+
+
+def decode_viterbi(scores: np.ndarray, first: np.ndarray, after: np.ndarray) -> list[int]:
+    """Find the legal tag sequence with the largest sum of scores.
+
+    `best[j]` is the largest sum of a legal path that ends in tag j at this token; a step asks
+    for each tag which predecessor is best, remembers it, and adds the token's own score.
+
+    Args:
+        scores: one number a token and tag, for example log probabilities, shape (T, K).
+        first: which tags may begin, shape (K,).
+        after: which tag may follow which, shape (K, K).
+
+    Returns:
+        T tag numbers.
+
+    Reference:
+        Viterbi 1967, IEEE Transactions on Information Theory 13(2); Forney 1973, The Viterbi
+        Algorithm.
+
+    Example:
+        >>> first, after = allow_transitions(["O", "B-X", "I-X"])
+        >>> decode_viterbi(np.log([[0.5, 0.4, 0.1], [0.2, 0.1, 0.7]]), first, after)
+        [1, 2]
+    """
+    if len(scores) == 0:
+        return []
+    best, steps = np.where(first, scores[0], -np.inf), []
+    for token_scores in scores[1:]:
+        paths = np.where(after, best[:, None], -np.inf)  # (K before, K now)
+        steps.append(paths.argmax(axis=0))
+        best = paths.max(axis=0) + token_scores
+    path = [int(best.argmax())]
+    for came_from in reversed(steps):
+        path.append(int(came_from[path[-1]]))
+    return path[::-1]
+
+
+# Words as numbers
+
+
+def describe_shape(word: str) -> str:
+    """Say how a word is written, whatever it means: one of `SHAPES`.
+
+    Example:
+        >>> [describe_shape(word) for word in ("paris", "Paris", "NATO", "iPad", "1989", "$")]
+        ['lower', 'Title', 'UPPER', 'MiXed', 'digits', 'sign']
+    """
+    if any(letter.isdigit() for letter in word):
+        return "digits"
+    if not any(letter.isalpha() for letter in word):
+        return "sign"
+    if word.islower() or word.isupper():
+        return "lower" if word.islower() else "UPPER"
+    return "Title" if word.istitle() else "MiXed"
+
+
+def encode_sentences(words: list[str], rows: dict[str, int], vectors: np.ndarray) -> np.ndarray:
+    """Describe each word by its vector, zeros if it has none, and by its shape.
+
+    Args:
+        words: T words.
+        rows: lower-case word to its row in `vectors`.
+        vectors: shape (words, D).
+
+    Returns:
+        Array of shape (T, D + 6), float32; no row is all zeros.
+    """
+    features = np.zeros((len(words), vectors.shape[1] + len(SHAPES)), dtype="float32")
+    for feature, word in zip(features, words, strict=True):
+        word = unicodedata.normalize("NFC", word)
+        if word.lower() in rows:
+            feature[: vectors.shape[1]] = vectors[rows[word.lower()]]
+        feature[vectors.shape[1] + SHAPES.index(describe_shape(word))] = 1
+    return features

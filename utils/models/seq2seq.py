@@ -1,0 +1,198 @@
+"""Encoder-decoder translation with LSTMs, plain and with attention.
+
+Built step by step in notebook 05 (everything but the attention) and notebook 08 (attention and
+alignments). Shapes: B batch, S source tokens, T target tokens, D hidden, V target vocabulary,
+K beam width.
+"""
+
+import keras
+import numpy as np
+
+from utils.data.pairs import (
+    END,
+    PADDING,
+)
+
+# Attention
+
+
+@keras.saving.register_keras_serializable(package="course")
+class CrossAttention(keras.layers.Layer):
+    """Score, softmax, context: how much each target position reads of each source position.
+
+    Built in notebook 08, section 2.
+
+    Args:
+        score: "dot" (q · m), "general" (q · W m) or "additive" (v · tanh(W q + U m)).
+
+    Call with `query` (B, T, D), `memory` (B, S, D) and `memory_mask` (B, S), False on padding.
+    It returns the context (B, T, D) and the weights (B, T, S), whose rows sum to 1.
+
+    Raises:
+        ValueError: there is no such score.
+
+    Reference:
+        Luong, Pham and Manning 2015, section 3.1 (dot, general); Bahdanau, Cho and Bengio 2015,
+        appendix A.1.2 (additive).
+    """
+
+    def __init__(self, score: str = "dot", *, name: str = "attention", **kwargs):
+        super().__init__(name=name, **kwargs)
+        if score not in ("dot", "general", "additive"):
+            raise ValueError(f"score is 'dot', 'general' or 'additive', got {score!r}")
+        self.score = score
+
+    def build(self, query_shape, memory_shape, *args):
+        shape = (memory_shape[-1], query_shape[-1])
+        if self.score != "dot":
+            self.memory_kernel = self.add_weight(shape=shape, name="memory_kernel")
+        if self.score == "additive":
+            self.query_kernel = self.add_weight(shape=(shape[1], shape[1]), name="query_kernel")
+            self.scale = self.add_weight(shape=shape[1:], name="scale")
+
+    def call(self, query, memory, memory_mask):
+        keys = memory if self.score == "dot" else keras.ops.matmul(memory, self.memory_kernel)
+        if self.score == "additive":
+            query = keras.ops.matmul(query, self.query_kernel)
+            both = keras.ops.tanh(query[:, :, None] + keys[:, None])  # (B, T, S, D)
+            scores = keras.ops.sum(self.scale * both, axis=-1)
+        else:
+            scores = keras.ops.einsum("btd,bsd->bts", query, keys)
+        scores = keras.ops.where(memory_mask[:, None], scores, -1e9)
+        weights = keras.ops.softmax(scores, axis=-1)
+        return keras.ops.einsum("bts,bsd->btd", weights, memory), weights
+
+    def get_config(self):
+        return super().get_config() | {"score": self.score}
+
+
+# The model
+
+
+def build_translator(
+    source_size: int,
+    target_size: int,
+    *,
+    embedding_dim: int,
+    hidden_dim: int,
+    dropout: float = 0.0,
+    attention: keras.layers.Layer | None = None,
+) -> keras.Model:
+    """Build an encoder-decoder. Built in notebook 05, section 2; with attention in notebook 08.
+
+    Args:
+        source_size: tokens of the source vocabulary.
+        target_size: V, tokens of the target vocabulary.
+        embedding_dim: numbers a token's vector has.
+        hidden_dim: D, units of the decoder; the encoder has half of it in each direction.
+        dropout: share of the word vectors' and of the last layer's inputs blanked in training.
+        attention: None, or a layer as `CrossAttention`: each decoder state then looks at all
+            encoder states.
+
+    Returns:
+        A model from [source_ids (B, S), target_ids (B, T)], 0 = padding, to logits (B, T, V).
+        The decoder reads the true target so far (teacher forcing).
+
+    Reference:
+        Sutskever, Vinyals and Le 2014; with attention Luong, Pham and Manning 2015, equation 5.
+    """
+    source_ids = keras.Input((None,), dtype="int32", name="source_ids")
+    target_ids = keras.Input((None,), dtype="int32", name="target_ids")
+    mask = keras.ops.not_equal(source_ids, PADDING)
+    x = keras.layers.Embedding(source_size, embedding_dim, name="source_embedding")(source_ids)
+    x = keras.layers.Dropout(dropout)(x)
+    reader = keras.layers.LSTM(hidden_dim // 2, return_sequences=True, return_state=True)
+    memory, *states = keras.layers.Bidirectional(reader, name="encoder")(x, mask=mask)
+    states = [keras.ops.concatenate(states[i::2], axis=-1) for i in (0, 1)]  # h, c: (B, D)
+
+    y = keras.layers.Embedding(target_size, embedding_dim, name="target_embedding")(target_ids)
+    y = keras.layers.Dropout(dropout)(y)
+    writer = keras.layers.LSTM(hidden_dim, return_sequences=True, name="decoder")
+    y = writer(y, initial_state=states)
+    if attention is not None:
+        context, _ = attention(y, memory, mask)
+        y = keras.ops.concatenate([y, context], axis=-1)
+        y = keras.layers.Dense(hidden_dim, activation="tanh", name="combine")(y)
+    y = keras.layers.Dropout(dropout)(y)
+    logits = keras.layers.Dense(target_size, name="logits")(y)
+    return keras.Model([source_ids, target_ids], logits, name="translator")
+
+
+def compute_masked_loss(targets, logits):
+    """Return the mean cross-entropy of the real tokens, in nats. Built in notebook 05, section 2.
+
+    Args:
+        targets: token ids, shape (B, T); 0 is padding and counts nothing.
+        logits: shape (B, T, V).
+    """
+    nats = keras.ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
+    real = keras.ops.cast(keras.ops.not_equal(targets, PADDING), nats.dtype)
+    return keras.ops.sum(nats * real) / keras.ops.sum(real)
+
+
+def compute_masked_accuracy(targets, logits):
+    """Return the share of real tokens that are predicted. Built in notebook 05, section 2."""
+    predicted = keras.ops.cast(keras.ops.argmax(logits, axis=-1), targets.dtype)
+    real = keras.ops.cast(keras.ops.not_equal(targets, PADDING), "float32")
+    right = keras.ops.cast(keras.ops.equal(predicted, targets), "float32")
+    return keras.ops.sum(right * real) / keras.ops.sum(real)
+
+
+# Decoding
+
+
+def encode_source(model: keras.Model, source_ids):
+    """Return memory (B, S, D), its mask (B, S) and the first decoder states, h and c (B, D).
+
+    Built in notebook 05, section 3.
+    """
+    mask = keras.ops.not_equal(source_ids, PADDING)
+    x = model.get_layer("source_embedding")(source_ids)
+    memory, *states = model.get_layer("encoder")(x, mask=mask)
+    return memory, mask, [keras.ops.concatenate(states[i::2], axis=-1) for i in (0, 1)]
+
+
+def score_next(model: keras.Model, token_ids, states: list, memory, mask):
+    """Score the token after `token_ids` (B,): one step of the decoder.
+
+    Built in notebook 05, section 3.
+
+    Returns:
+        Logits (B, V) and the new states.
+    """
+    y, states = model.get_layer("decoder").cell(
+        model.get_layer("target_embedding")(token_ids), states
+    )
+    if "attention" in [layer.name for layer in model.layers]:
+        context, _ = model.get_layer("attention")(y[:, None], memory, mask)
+        y = model.get_layer("combine")(keras.ops.concatenate([y, context[:, 0]], axis=-1))
+    return model.get_layer("logits")(y), states
+
+
+# Alignment
+
+
+def read_alignments(
+    weights: np.ndarray, source_ids: np.ndarray, target_ids: np.ndarray
+) -> list[list[tuple[int, int]]]:
+    """Link each target token to the source token that has the largest weight.
+
+    Built in notebook 08, section 6. Row t of the weights belongs to the decoder state that
+    *predicts* target token t (it has read the tokens before t, not t itself). `[END]` gets no
+    link.
+
+    Args:
+        weights: shape (B, T, S), from a pass over the true target (forced decoding).
+        source_ids: shape (B, S).
+        target_ids: what is predicted, up to `[END]`, shape (B, T).
+
+    Returns:
+        For each pair its links (i, j): source and target index from 0.
+    """
+    real = np.logical_and(target_ids != PADDING, target_ids != END)
+    weights = np.where((source_ids != PADDING)[:, None], weights, -1.0)
+    best = weights.argmax(axis=-1)
+    return [
+        [(int(row[j]), int(j)) for j in np.flatnonzero(kept)]
+        for row, kept in zip(best, real, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""What teaches: plots, cards, checkers. Imports everything; nothing imports it."""

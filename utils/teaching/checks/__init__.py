@@ -1,0 +1,53 @@
+"""Checkers of the exercises: they run an answer on tiny data and print a hint or "Correct".
+
+A checker never raises: an unanswered exercise prints "Not done yet", a wrong answer
+"Not yet" and a hint that says where to look.
+"""
+
+import functools
+from collections.abc import Callable
+
+
+class NotDone(Exception):  # noqa: N818 - no error, a verdict
+    """The exercise has not been answered."""
+
+
+def exercise(find_hint: Callable[..., str | None]) -> Callable[..., None]:
+    """Turn a function that returns a hint (or None: all is well) into a checker.
+
+    Args:
+        find_hint: gets the learner's answer; may raise `NotDone`. Its docstring's first line
+            is what the checker says when the answer is right.
+    """
+
+    @functools.wraps(find_hint)
+    def check(answer) -> None:
+        try:
+            if answer is None:
+                raise NotDone
+            hint = find_hint(answer)
+        except NotDone:
+            print("Not done yet. Replace the marked line, run the cell, then run this one.")
+        except Exception as error:  # the learner's code may do anything
+            print(f"Not yet: your code raised {type(error).__name__}: {error}")
+        else:
+            print(f"Not yet: {hint}" if hint else f"Correct. {find_hint.__doc__.splitlines()[0]}")
+
+    return check
+
+
+def choose(options: dict[str, tuple[bool, str]], answer: str) -> str | None:
+    """Judge a multiple-choice answer; every option has its own explanation.
+
+    Args:
+        options: letter to (is it right, why).
+        answer: the learner's letter.
+
+    Returns:
+        None if right, else the explanation of why not.
+    """
+    letter = str(answer).strip().lower()
+    if letter not in options:
+        return f"answer is {answer!r}; choose one of {', '.join(sorted(options))}."
+    right, why = options[letter]
+    return None if right else why

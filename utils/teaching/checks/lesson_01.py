@@ -1,0 +1,43 @@
+"""Checkers of the exercises of lesson 01."""
+
+import numpy as np
+
+from utils.teaching.checks import NotDone, exercise
+
+
+@exercise
+def check_keep_last(keep_last) -> str | None:
+    """The end of a review is often its verdict; now the model gets to read it."""
+    ids = [11, 12, 13, 14, 15]
+    found = keep_last(ids, 3)
+    if found is None or list(found) == [11, 12, 13]:
+        raise NotDone
+    if list(found) == [15, 14, 13]:
+        return "the right words, in reverse: the network reads in order, so keep the order."
+    if list(found) != [13, 14, 15]:
+        return f"of {ids} the last 3 are [13, 14, 15], but your function returned {list(found)}."
+    if list(keep_last([1, 2], 3)) != [1, 2]:
+        return "a text shorter than `length` must come back whole: try `keep_last([1, 2], 3)`."
+    if list(keep_last(ids, 5)) != ids:
+        return "a text of exactly `length` words must come back whole."
+    return None
+
+
+@exercise
+def check_pool_mean(pool_mean) -> str | None:
+    """Padding has no say in the mean, however long it is."""
+    states = np.array([[[2.0, 0.0], [4.0, 6.0], [9.0, 9.0]], [[1.0, 1.0], [1.0, 1.0], [1.0, 4.0]]])
+    mask = np.array([[True, True, False], [True, True, True]])
+    found = pool_mean(states, mask)
+    if found is None:
+        raise NotDone
+    found = np.asarray(found, dtype=float)
+    if found.shape != (2, 2):
+        return f"the result must have shape (batch, hidden) = (2, 2), yours has {found.shape}."
+    if np.allclose(found, states.mean(axis=1)):
+        return "this counts the padding too: the first text has two words, not three."
+    if np.allclose(found, (states * mask[:, :, None]).sum(axis=1) / 3):
+        return "padding adds nothing now, but you still divide by 3, not by the number of words."
+    if not np.allclose(found, [[3.0, 3.0], [1.0, 2.0]]):
+        return f"expected [[3, 3], [1, 2]], got {found.round(3).tolist()}."
+    return None

@@ -1,0 +1,109 @@
+"""Is this machine ready for the course, and what does a notebook do about a missing package?"""
+
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import psutil
+
+from utils.runtime import ROOT
+
+# What the notebooks import, also through `utils`; these bring NumPy, SciPy and others. The rest
+# of requirements.txt maintains the course, or is installed by the notebook that needs it.
+PACKAGES = (
+    "tensorflow", "keras", "spacy", "transformers", "scikit-learn", "pandas", "pyarrow",
+    "matplotlib", "pooch", "tqdm", "filelock", "psutil",
+)  # fmt: skip
+MEMORY_GB = 4  # what the largest notebook needs, with room for the system
+DISK_GB = 2
+
+
+def read_pins() -> dict[str, str]:
+    """Return package name to pinned version, from requirements.txt."""
+    text = (ROOT / "requirements.txt").read_text(encoding="utf8")
+    return dict(re.findall(r"^([\w-]+)==([\w.]+)", text, re.M))
+
+
+def check_environment() -> list[tuple[str, str, str]]:
+    """Check Python, the packages that the notebooks import, memory and disk; change nothing.
+
+    Data are not looked for: a notebook fetches what it uses.
+
+    Returns:
+        One row a subject: its name, what was found, and the way out of the problem ("" if
+        there is none). Where all is well and the packages are the pinned ones, the rows are
+        the same on every machine.
+    """
+    ready = (3, 11) <= sys.version_info < (3, 14)
+    found = "yes" if ready else ".".join(map(str, sys.version_info[:2]))
+    rows = [("Python 3.11 to 3.13", found, "" if ready else "use Python 3.11, 3.12 or 3.13")]
+    pins = read_pins()
+    for package in PACKAGES:
+        pinned = pins[package]
+        way_out = f"python -m pip install {package}=={pinned}"
+        try:
+            found = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            rows.append((package, "not installed", way_out))
+            continue
+        major, wanted = found.split(".")[0], pinned.split(".")[0]
+        note = "" if found == pinned else f" (the results were made with {pinned})"
+        strict = package in ("tensorflow", "keras") and major != wanted
+        rows.append((package, found + note, way_out if strict else ""))
+    memory = psutil.virtual_memory().available / 1e9
+    disk = shutil.disk_usage(ROOT).free / 1e9
+    for subject, free, needed, way_out in (
+        ("free memory", memory, MEMORY_GB, "close other programs"),
+        ("free disk", disk, DISK_GB, "make room on the disk"),
+    ):
+        enough = free >= needed
+        found = f"at least {needed} GB" if enough else f"only {free:.1f} GB"
+        rows.append((subject, found, "" if enough else f"{way_out}: {needed} GB are needed"))
+    return rows
+
+
+def install_missing(*packages: str) -> None:
+    """Install packages that this Python lacks, in the versions of requirements.txt.
+
+    Where all can be imported, nothing happens and nothing is printed.
+
+    Args:
+        packages: names under which they are installed and imported, for example `"sacrebleu"`.
+
+    Raises:
+        ValueError: requirements.txt does not name a missing package.
+        RuntimeError: pip could not install it; the message has pip's reason and the way out.
+
+    Example:
+        >>> install_missing("numpy")
+    """
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    pins = read_pins()
+    for name in missing:
+        if name not in pins:
+            raise ValueError(
+                f"only a package that requirements.txt pins can be installed, not {name!r}; "
+                f"add it there (pinned are {', '.join(pins)})"
+            )
+    wanted = [f"{name}=={pins[name]}" for name in missing]
+    if not wanted:
+        return
+    if os.environ.get("COURSE_NO_DOWNLOAD", "") not in ("", "0"):
+        reason = "COURSE_NO_DOWNLOAD is set"
+    else:
+        print(f"Installing {', '.join(wanted)}, which this Python lacks", flush=True)
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--retries=2", *wanted]
+        said = subprocess.run(command, capture_output=True, text=True).stderr
+        importlib.invalidate_caches()
+        if all(importlib.util.find_spec(name) for name in missing):
+            return
+        lines = [line for line in said.splitlines() if "error" in line.lower()] or [said.strip()]
+        reason = lines[-1].removeprefix("ERROR: ") or "pip said nothing (is a PIP_ variable set?)"
+    raise RuntimeError(
+        f"{', '.join(wanted)} could not be installed: {reason}. With a network, run "
+        f"`{sys.executable} -m pip install {' '.join(wanted)}`, then this cell again."
+    )
