@@ -121,7 +121,7 @@ def install(tmp_path, names=("tiny",), **settings):
     index, target = tmp_path / "index", tmp_path / "target"
     target.mkdir()
     code = (
-        "from utils import environment\n"
+        "from utils.teaching import environment\n"
         "environment.read_pins = lambda: {'tiny': '1.0', 'numpy': '9.0'}\n"
         f"environment.install_missing(*{list(names)})\n"
         "import importlib.util; print(importlib.util.find_spec('tiny') is not None)"

@@ -160,7 +160,7 @@ def _read_arrays(weights, layer, name: str, kinds: tuple[str, ...] = ("weight", 
     layer.set_weights(arrays)
 
 
-def encode(encoder: keras.Model, token_ids):
+def compute_hidden_states(encoder: keras.Model, token_ids):
     """Run the encoder over single texts: one segment, padding where the id is 0.
 
     Args:
@@ -214,7 +214,7 @@ def add_word_head(encoder: keras.Model, *, name: str = "word_model") -> keras.Mo
     """
     token_ids = keras.Input((None,), dtype="int32", name="token_ids")
     places = keras.Input((None,), dtype="int32", name="places")
-    states, _ = encode(encoder, token_ids)
+    states, _ = compute_hidden_states(encoder, token_ids)
     x = keras.ops.take_along_axis(states, keras.ops.expand_dims(places, -1), axis=1)
     x = keras.layers.Dense(x.shape[-1], "gelu", name="transform")(x)
     epsilon = encoder.get_layer("input_norm").epsilon
@@ -293,7 +293,7 @@ def add_classifier(
     if pooling not in ("mean", "first"):
         raise ValueError(f"pooling must be 'mean' or 'first', not {pooling!r}")
     token_ids = keras.Input((None,), dtype="int32", name="token_ids")
-    states, mask = encode(encoder, token_ids)
+    states, mask = compute_hidden_states(encoder, token_ids)
     x = states[:, 0] if pooling == "first" else MaskedAveragePooling1D()(states, mask=mask)
     x = keras.layers.Dropout(dropout)(x)
     probability = keras.layers.Dense(1, "sigmoid", name="probability")(x)
