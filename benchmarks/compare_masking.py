@@ -172,7 +172,7 @@ def measure(epochs: int, seeds: int, path) -> None:
     os.environ["COURSE_RESULTS"] = str(LEDGER)
     result = record_result(
         "masking",
-        notebook="10",
+        notebook="12",
         model="masked language model, two sides, dynamic masks",
         dataset="movie-snippets",
         metric="top-1 accuracy on hidden words",

@@ -253,7 +253,7 @@ def record(done: dict) -> None:
     os.environ["COURSE_RESULTS"] = str(LEDGER)
     result = record_result(
         "minilm-tuning",
-        notebook="10",
+        notebook="12",
         model="MiniLM, all layers tuned",
         dataset="movie-snippets",
         metric="test accuracy",

@@ -47,7 +47,10 @@ def table():
 
 EXPECTED = [
     line.split("\t")
-    for line in (ROOT / "tests" / "data" / "phrasebook_expected.tsv").read_text("utf8").splitlines()[1:]
+    for line in Path(__file__)
+    .with_name("phrasebook_expected.tsv")
+    .read_text("utf8")
+    .splitlines()[1:]
 ]
 
 

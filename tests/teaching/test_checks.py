@@ -12,6 +12,7 @@ from utils.teaching.checks import (
     lesson_09,
     lesson_10,
     lesson_11,
+    lesson_12,
 )
 
 
@@ -135,7 +136,7 @@ def test_forgetting(capsys, answer, said):
     ],
 )
 def test_fertility(capsys, answer, said):
-    lesson_11.check_fertility(answer)
+    lesson_10.check_fertility(answer)
     assert said in capsys.readouterr().out
 
 
@@ -152,7 +153,7 @@ def test_fertility(capsys, answer, said):
     ],
 )
 def test_join_wordpieces(capsys, answer, said):
-    lesson_11.check_join_wordpieces(answer)
+    lesson_10.check_join_wordpieces(answer)
     assert said in capsys.readouterr().out
 
 
@@ -405,7 +406,7 @@ def test_cache_parts(capsys, answer, said):
     ],
 )
 def test_average_loss(capsys, answer, said):
-    lesson_10.check_average_loss(answer)
+    lesson_12.check_average_loss(answer)
     assert said in capsys.readouterr().out
 
 
@@ -449,7 +450,7 @@ def hide_one_before(tokens, chosen):
     ],
 )
 def test_mask_whole_words(capsys, answer, said):
-    lesson_10.check_mask_whole_words(answer)
+    lesson_12.check_mask_whole_words(answer)
     assert said in capsys.readouterr().out
 
 
@@ -458,7 +459,7 @@ def test_mask_whole_words(capsys, answer, said):
     [(None, "Not done"), ("c", "Correct"), ("a", "anew"), ("b", "alike"), ("d", "the same")],
 )
 def test_test_hides_all(capsys, answer, said):
-    lesson_10.check_test_hides_all(answer)
+    lesson_12.check_test_hides_all(answer)
     assert said in capsys.readouterr().out
 
 

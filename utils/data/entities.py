@@ -76,7 +76,6 @@ def load_medicines() -> pd.DataFrame:
     return _read_marked("medicine.tsv").rename(columns={"part": "split"})
 
 
-
 # Tags
 
 

@@ -1,4 +1,4 @@
-"""What BERT reads and what it has to guess. Built step by step in notebook 10.
+"""What BERT reads and what it has to guess. Built step by step in notebook 12.
 
 Shapes: B texts in the batch, T tokens, P positions that are predicted in a row, V vocabulary.
 """
@@ -17,7 +17,7 @@ def pack_segments(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Lay out one text or two as BERT reads them: [CLS] first [SEP] second [SEP] [PAD] ...
 
-    Built in notebook 10, section 1. What is too long loses tokens at the end of the longer text.
+    Built in notebook 12, section 1. What is too long loses tokens at the end of the longer text.
 
     Args:
         first: token ids of the first text.
@@ -65,7 +65,7 @@ def mask_tokens(
     hidden: float = 0.8,
     swapped: float = 0.1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Choose tokens to be predicted, and hide most of them. Built in notebook 10, section 2.
+    """Choose tokens to be predicted, and hide most of them. Built in notebook 12, section 2.
 
     Of the chosen tokens the share `hidden` becomes [MASK], the share `swapped` another token
     drawn at random, the rest stays. Special tokens are neither chosen nor drawn.

@@ -209,7 +209,7 @@ def encode_words(text: str, tokens: list[str]) -> np.ndarray:
 def build_pieces(token_lists: list[list[str]], min_count: int) -> list[str]:
     """List the special tokens, then the pieces that occur often enough, by the alphabet.
 
-    Built in notebook 10, section 2.
+    Built in notebook 12, section 2.
 
     Args:
         token_lists: WordPiece tokens of each training text, without special tokens.
@@ -232,7 +232,7 @@ def encode_pieces(
 ) -> np.ndarray:
     """Turn texts, cut into WordPiece tokens, into rows [CLS] ... [SEP] [PAD] of token ids.
 
-    Built in notebook 10, section 2.
+    Built in notebook 12, section 2.
 
     Args:
         token_lists: tokens of each of N texts, without special tokens.

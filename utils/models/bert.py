@@ -1,4 +1,4 @@
-"""BERT: its input, its masks, its encoder and two heads. Built step by step in notebook 10.
+"""BERT: its input, its masks, its encoder and two heads. Built step by step in notebook 12.
 
 One encoder serves all: the pre-trained MiniLM (`utils.models.sentences`), masked language modelling
 from random weights, and fine-tuning.
@@ -47,7 +47,7 @@ def predict_hidden(
 def apply_block(x, mask, config: dict, place: int, *, dropout: float, causal: bool):
     """Apply one new layer: self-attention, then two dense layers, each added and normalised.
 
-    Built in notebook 10, section 3.
+    Built in notebook 12, section 3.
 
     Args:
         x: symbolic states (B, T, D).
@@ -76,7 +76,7 @@ def build_encoder(
 ) -> keras.Model:
     """Build BERT's encoder, with random weights, from the numbers of a `config.json`.
 
-    Built in notebook 10, section 3.
+    Built in notebook 12, section 3.
 
     Args:
         config: sizes, by the names of the `transformers` library: `vocab_size`,
@@ -179,7 +179,7 @@ def compute_hidden_states(encoder: keras.Model, token_ids):
 class TiedLogits(keras.layers.Layer):
     """Score every token: the product with its row of an embedding table, plus its bias.
 
-    Built in notebook 10, section 3. Input (..., D), output (..., V).
+    Built in notebook 12, section 3. Input (..., D), output (..., V).
 
     Args:
         table: the built `Embedding` layer whose rows are used; it is not copied.
@@ -197,7 +197,7 @@ class TiedLogits(keras.layers.Layer):
 
 
 def add_word_head(encoder: keras.Model, *, name: str = "word_model") -> keras.Model:
-    """Put the head of masked language modelling on an encoder. Built in notebook 10, section 3.
+    """Put the head of masked language modelling on an encoder. Built in notebook 12, section 3.
 
     The states at the asked places go through a dense layer and a normalisation, and are
     compared with the rows of the table of word vectors.
@@ -237,7 +237,7 @@ def load_word_head_weights(model: keras.Model, weights: dict[str, np.ndarray]) -
 def init_from_statistics(
     model: keras.Model, encoder: keras.Model, token_ids: np.ndarray, word_vectors: np.ndarray
 ) -> None:
-    """Begin masked language modelling with what need not be learned. Built in notebook 10.
+    """Begin masked language modelling with what need not be learned. Built in notebook 12.
 
     The bias of each token becomes the logarithm of its share of the training text. The
     table of positions becomes waves, in which a shift by one place is the same rotation
@@ -272,7 +272,7 @@ def init_from_statistics(
 def add_classifier(
     encoder: keras.Model, *, name: str, pooling: str = "mean", dropout: float = 0.1
 ) -> keras.Model:
-    """Put a head for two classes on an encoder. Built in notebook 10, section 6.
+    """Put a head for two classes on an encoder. Built in notebook 12, section 6.
 
     Args:
         encoder: from `build_encoder`; its weights are shared.
@@ -301,7 +301,7 @@ def add_classifier(
 
 
 def train_last_layers(encoder: keras.Model, count: int | None) -> None:
-    """Let only the last layers of an encoder be trained. Built in notebook 10, section 6.
+    """Let only the last layers of an encoder be trained. Built in notebook 12, section 6.
 
     Call it before `compile`.
 
