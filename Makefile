@@ -18,7 +18,7 @@ CUDA = cuda-bindings cuda-toolkit nvidia-cudnn-cu13 nvidia-cusparselt-cu13 nvidi
 	nvidia-nvshmem-cu13 triton
 
 .PHONY: help setup ready data course test lab clean torch wheelhouse refresh sync deck lint colab \
-	backends lock everywhere address
+	checkpoints backends lock everywhere address
 
 help:
 	@echo "make course          run every notebook into build/ and print a table (NB='01 02': these)"
@@ -33,6 +33,7 @@ help:
 	@echo "make lint            ruff over code and notebooks"
 	@echo "make lock            renew the locks after a change in a requirements file"
 	@echo "make colab           run the notebooks on Colab's versions, as Colab would"
+	@echo "make checkpoints NB=02  train the weights that a lesson loads again (an hour)"
 	@echo "make backends        run 01 to 03 (small settings) and GPT-2's tests under JAX and PyTorch"
 	@echo "make address URL=https://github.com/ann/nlp   set the address of the repository"
 	@echo "make everywhere      02, 05, 08 and fast tests: AVX2 only, one core, Python 3.13"
@@ -91,6 +92,9 @@ lock:
 
 colab:
 	$(PYTHON) tools/colab.py $(NB)
+
+checkpoints: data
+	$(OFFLINE) $(BIN)/python -m tools.checkpoints $(NB)
 
 backends:
 	@$(COURSE) ready jax torch

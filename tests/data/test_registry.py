@@ -911,12 +911,12 @@ def test_main_reports_an_error_in_one_line(novel, capsys):
 # The registry.
 
 
-def find_faults(registry: dict, root: Path = registry.ROOT) -> list[str]:
+def find_faults(entries: dict, root: Path = registry.ROOT) -> list[str]:
     """Return what is wrong with a registry, one line each."""
     faults = []
     words = ("title", "licence", "source", "citation")
     addresses = {"package": "member", "web": "urls"}
-    for name, entry in registry.items():
+    for name, entry in entries.items():
         tier = entry.get("tier")
         if tier not in registry.TIERS:
             faults.append(f"{name}: tier")
