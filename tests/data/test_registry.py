@@ -629,7 +629,7 @@ def start_fetch(server: Server, manner: str, tmp_path: Path) -> subprocess.Popen
     server.files["novel.txt"] = GOOD
     file = describe("novel.txt", GOOD, urls=[f"{server.url}/{manner}/novel.txt"])
     program = (
-        "from utils import data\n"
+        "from utils.data import registry\n"
         f"registry.load_registry = lambda: {{'novel': {{'tier': 'web', 'files': [{file!r}]}}}}\n"
         "print(registry.fetch('novel')['novel.txt'].stat().st_size)"
     )
