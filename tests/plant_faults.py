@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = {"COURSE_NO_DOWNLOAD": "1", "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 READERS = {".py": ast.parse, ".ipynb": json.loads, ".json": json.loads, ".toml": tomllib.loads}
-TO_COME = {"test_rooms.py"}  # tests that may be missing
+TO_COME = set()  # tests that may be missing
 
 # number | name | files to look in | test file with options; --nbval: the notebook is the test
 #     what to find, in exactly one of these files (`.` is also a line's end) ==> what replaces it
@@ -30,7 +30,7 @@ FAULTS = r"""
 1 | attention mask swapped in CrossAttention | utils/**/*.py | test_seq2seq.py
     (class CrossAttention.*?where\(\w*mask\[:, None\], )scores, ([^)]+)\) ==> \1\2, scores)
 2 | GPT-2's causal mask lets the next token in | utils/**/*.py | test_gpt2.py
-    (def (?:look_back|\w*causal_mask)\(.*?ops\.arange\(T\) <= )(\w+) ==> \g<1>1 + \2
+    (def (?:make_attention_mask|\w*causal_mask)\(.*?ops\.arange\(T\) <= )(\w+) ==> \g<1>1 + \2
 3 | padding counted in the masked accuracy | utils/**/*.py | test_seq2seq.py
     (def compute_masked_accuracy.*?cast\()[^()]+\(targets, PADDING\) ==> \1targets >= 0
 4 | labels swapped in load_movie_snippets | utils/**/*.py | test_corpora.py
@@ -38,7 +38,7 @@ FAULTS = r"""
 5 | a row of the test put into training | utils/**/*.py | test_corpora.py
     (def load_movie_snippets.*?\n    table\["split"\] = [^\n]+)
     ==> \1\n    table.loc[(table["split"].eq("test") & decided).idxmax(), "split"] = "train"
-6 | a changed byte in an authored data file | data/ner/gold.tsv | test_data.py -k registry
+6 | a changed byte in an authored data file | data/ner/gold.tsv | test_registry.py -k registry
     (\n.*?\t.*?)e ==> \1f
 7 | a changed hash in the registry | data/registry.toml | test_corpora.py
     (\[\[movie-snippets\.files\]\].*?sha256 = ")\w ==> \g<1>0
@@ -59,14 +59,14 @@ FAULTS = r"""
 13 | a floor edited by hand | data/results/01.json | test_results.py
     ("floor": 0\.)\d ==> \g<1>7
 14a | bits of GPT-2 with the wrong base | utils/**/*.py | test_gpt2.py
-    (def measure_surprise.*?/ np\.log\()2\) ==> \g<1>10)
-14b | bits of the recurrent models with the wrong base | utils/**/*.py | test_language_models.py
+    (def compute_token_bits.*?/ np\.log\()2\) ==> \g<1>10)
+14b | bits of the recurrent models with the wrong base | utils/**/*.py | test_rnn.py
     (def measure_bits.*?/ np\.log\()2\) ==> \g<1>10)
 15 | BLEU without the brevity penalty | utils/**/*.py | test_metrics.py
     (def compute_bleu.*?)brevity \* precision ==> \1precision
 16a | translator's beam keeps the wrong row | utils/**/*.py | test_seq2seq.py -k prefixes
     (def choose_prefixes.*?\w+) // V ==> \1 % V
-16b | GPT-2's beam keeps the wrong row | utils/**/*.py | test_decoding.py -k beams
+16b | GPT-2's beam keeps the wrong row | utils/**/*.py | test_sampling.py -k beams
     (class BeamSearch.*?\w+) // V ==> \1 % V
 17 | a checker accepts a wrong answer | utils/**/*.py | test_checks.py
     (def check_pool_mean.*?)return "this counts the padding too[^\n]+ ==> \1return None
@@ -82,7 +82,7 @@ FAULTS = r"""
     \A(\S+) .*?\n(?=\w) ==> \1\n
 21 | a room imports what it may not | utils/**/metrics.py | test_rooms.py
     \Z ==> \nfrom utils.teaching import plots  # noqa
-22 | top-p keeps one token too many | utils/**/*.py | test_decoding.py
+22 | top-p keeps one token too many | utils/**/*.py | test_sampling.py
     (def filter_logits.*?cumsum\(probabilities, axis=-1\) - probabilities)
     ==> \1 - keras.ops.roll(probabilities, 1, axis=-1)
 """
