@@ -42,6 +42,7 @@ def give_files(monkeypatch):
         ("ﬁne — Ｗｉｄｅ", "fine wide"),
         ("STRASSE straße", "strasse strasse"),
         ("?!", ""),
+        ("\ufeffgood\u200bfilm, so\u00adfa", "goodfilm sofa"),
     ],
 )
 def test_normalise(text, expected):
@@ -165,16 +166,16 @@ def shakespeare():
 
 
 def test_plays_are_split_whole(shakespeare):
-    assert {split: len(part) for split, part in plays.items()} == {
+    assert {split: len(part) for split, part in shakespeare.items()} == {
         "train": 34,
         "validation": 2,
         "test": 2,
     }
-    names = [name for part in plays.values() for name in part]
+    names = [name for part in shakespeare.values() for name in part]
     assert len(set(names)) == 38
     assert set(shakespeare["validation"]) == {"macbeth", "twelfth-night"}
     # Exact sizes: perplexities per character compare only on the same text.
-    assert {split: sum(map(len, part.values())) for split, part in plays.items()} == {
+    assert {split: sum(map(len, part.values())) for split, part in shakespeare.items()} == {
         "train": 4_369_392,
         "validation": 206_681,
         "test": 208_555,
@@ -211,7 +212,7 @@ def list_stray_marks(text: str) -> list[str]:
 
 
 def test_no_markup_and_no_direction_is_left(shakespeare):
-    for part in plays.values():
+    for part in shakespeare.values():
         for name, text in part.items():
             assert list_stray_marks(text) == [], name
 

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 import unicodedata
 
 import numpy as np
@@ -11,12 +14,38 @@ import keras
 
 from utils.data import corpora
 from utils.data.text import (
+    align_text,
     build_vocabulary,
     encode_texts,
     look_up_vectors,
+    normalise_text,
     split_words,
-    standardise,
 )
+from utils.models.layers import standardise
+from utils.runtime import ROOT
+
+LOOK_ALIKES = {  # what goes in, and the plain text that it is the same as
+    "It isn’t": "it isn't",
+    "It isn\u02bct, it can\u00b4t, it won‘t": "it isn't, it can't, it won't",
+    "“great” „great‟": '"great" "great"',
+    "good\u00a0film\u202f!\u3000Go": "good film ! go",
+    "good\u200bfilm so\u00adfa \u200eleft\u200f co\u2060op": "goodfilm sofa left coop",
+    "fi\u200cne fi\u200dne\u200d \u200dok": "fine fine ok",
+    "\ufeffGood": "good",
+    "film…": "film...",
+    "well\u2011made": "well-made",
+    "Cliche\u0301s, nai\u0308ve": "clich\u00e9s, na\u00efve",
+    "e\u200b\u0301t\u00e9": "\u00e9t\u00e9",
+    "one\x85two\u2028three\x1cfour": "one two three four",
+}
+NASTY = "aI'-. \n\tß–—…’“\u00a0\u3000\u2028\x85\x1f\u200b\u00ad\ufeff\u200e\u2066\u200c\u200d"
+NASTY += "eé\u0301\u0308\u0327İ\u0307Σς\u1112\u1161\u11abकि\u094dم\u064f🙂\u2764\ufe0f👩🏽🎤´\u1ffd"
+
+
+def draw_nasty(count=300, longest=12):
+    random = np.random.default_rng(0)
+    lengths = random.integers(0, longest, count)
+    return ["".join(random.choice(list(NASTY), size=length)) for length in lengths]
 
 
 def make_vectorizer(texts, vocabulary_size=500, length=12):
@@ -48,7 +77,10 @@ def test_the_layer_agrees_with_the_functions_on_real_text():
         ("''Conan''", ['"', "conan", '"']),
         ("clichés", ["clichés"]),
         ("🙂🙂", ["🙂🙂"]),
-        ("a\x85b\xa0c\td", ["a", "b\xa0c", "d"]),  # IMDB has such signs
+        ("👩🏽\u200d🎤 می\u200cخواهم", ["👩🏽\u200d🎤", "می\u200cخواهم"]),
+        ("a\x85b\xa0c\td", ["a", "b", "c", "d"]),  # IMDB has such signs
+        ("good—great, 1914–1918", ["good", "—", "great", ",", "1914", "–", "1918"]),
+        ("«Bien», ¡hola!", ["«", "bien", "»", ",", "¡", "hola", "!"]),
         ("a" * 3000, ["a" * 3000]),
     ],
 )
@@ -61,16 +93,93 @@ def test_words(text, words):
     )
 
 
-def test_composed_and_decomposed_accents_are_two_words_but_never_an_error():
-    composed = unicodedata.normalize("NFC", "Amélie")
-    decomposed = unicodedata.normalize("NFD", "Amélie")
-    assert split_words(composed) == ["amélie"] and len(split_words(decomposed)) == 1
-    layer = make_vectorizer([composed])
-    ids = np.asarray(layer([composed, decomposed]))[:, 0]
-    assert (
-        ids.tolist()
-        == encode_texts([composed, decomposed], layer.get_vocabulary(), 12)[:, 0].tolist()
-    )
+@pytest.mark.parametrize("text, plain", LOOK_ALIKES.items())
+def test_what_looks_the_same_is_the_same(text, plain):
+    assert normalise_text(text).lower() == plain
+    assert split_words(text) == split_words(plain)
+    ids = np.asarray(make_vectorizer([plain])([text, plain]))
+    assert ids[0].tolist() == ids[1].tolist() and 1 not in ids
+
+
+def test_every_space_splits():
+    spaces = [c for c in map(chr, range(0x3001)) if c.isspace()]
+    assert len(spaces) > 25
+    for space in spaces:
+        assert split_words(f"a{space}b") == ["a", "b"]
+        assert normalise_text(space) == (space if space in "\t\n\r" else " ")
+
+
+def test_a_normal_text_stays_and_its_words_are_those_of_the_layer():
+    texts = draw_nasty()
+    normal = [normalise_text(text) for text in texts]
+    assert [normalise_text(text) for text in normal] == normal
+    assert all(unicodedata.is_normalized("NFC", text) for text in normal)
+    found = [text.decode() for text in np.asarray(standardise(keras.ops.convert_to_tensor(texts)))]
+    assert [text.split() for text in found] == [split_words(text) for text in texts]
+
+
+def test_each_character_of_a_normal_text_knows_where_it_was():
+    for text in draw_nasty():
+        read, places = align_text(text)
+        assert read == normalise_text(text) and len(read) == len(places)
+        assert places == sorted(places)
+        for character, (a, b) in zip(read, places, strict=True):
+            assert character in normalise_text(text[a:b]) + "\u200c\u200d"
+    assert align_text("Pa\u00adris\u200b—e\u0301…")[1][3:] == [
+        *[(4, 5), (5, 6), (7, 8), (8, 10)],  # what is invisible belongs to no character
+        *[(10, 11)] * 3,
+    ]
+
+
+READ_AGAIN = """
+import sys
+from utils.runtime import start
+start()
+import keras
+import utils.models.layers
+texts = sys.stdin.buffer.read().decode("utf8").split("|")
+model = keras.models.load_model(sys.argv[1])
+print(model.predict(keras.ops.convert_to_tensor(texts), verbose=0).tolist())
+"""
+
+
+def test_a_saved_model_reads_the_same_where_the_small_i_has_no_dot(tmp_path):
+    texts = ["IT IS Ìn İzmir", *LOOK_ALIKES]
+    layer = make_vectorizer(texts)
+    keras.Sequential([keras.Input((), dtype="string"), layer]).save(tmp_path / "model.keras")
+    found = subprocess.run(
+        [sys.executable, "-c", READ_AGAIN, tmp_path / "model.keras"],
+        input="|".join(texts).encode(), capture_output=True, check=True, cwd=ROOT,
+        env=os.environ | {"LANG": "tr_TR.UTF-8", "LC_ALL": "tr_TR.UTF-8"},
+    )  # fmt: skip
+    ids = encode_texts(texts, layer.get_vocabulary(), 12).tolist()
+    assert "it" in layer.get_vocabulary() and found.stdout.decode().strip() == str(ids)
+
+
+@pytest.mark.parametrize(
+    "texts, error, said",
+    [
+        ("one text", TypeError, r"a list of texts, not one string; write \['one text'\]"),
+        (["a", None], TypeError, r"texts\[1\] is None, of type NoneType"),
+        (["a", "b", float("nan")], TypeError, r"texts\[2\] is nan, of type float"),
+        ([7], TypeError, r"texts\[0\] is 7, of type int"),
+        ([["a", "list"]], TypeError, r"texts\[0\] is \['a', 'list'\], of type list"),
+        ([b"bytes"], TypeError, r"texts\[0\] is b'bytes', of type bytes"),
+        (["a", "b \ud83d"], ValueError, r"texts\[1\] holds .* '\\ud83d', at place 2"),
+    ],
+)
+def test_what_is_no_list_of_texts_is_refused(texts, error, said):
+    with pytest.raises(error, match=said):
+        build_vocabulary(texts, 9)
+    with pytest.raises(error, match=said):
+        encode_texts(texts, [], 5)
+
+
+@pytest.mark.parametrize("text", [None, float("nan"), 3, b"x", ["x"]])
+def test_what_is_no_text_is_refused(text):
+    for read in (split_words, normalise_text, align_text):
+        with pytest.raises(TypeError, match=f"text is .*, of type {type(text).__name__}"):
+            read(text)
 
 
 def test_vocabulary_keeps_the_most_frequent():

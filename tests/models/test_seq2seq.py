@@ -54,6 +54,12 @@ def test_normal_forms_give_the_same_tokens():
         assert pairs.split_sentence(unicodedata.normalize(form, text), elision=True) == tokens
 
 
+def test_every_apostrophe_elides():
+    for sign in "'’‘\u02bc\u00b4′":
+        found = pairs.split_sentence(f"J{sign}ai bu l{sign}eau aujourd{sign}hui", elision=True)
+        assert found == ["j'", "ai", "bu", "l'", "eau", "aujourd'hui"]
+
+
 @pytest.mark.parametrize(
     "text, tokens",
     [
@@ -63,6 +69,14 @@ def test_normal_forms_give_the_same_tokens():
         ("It’s ten o'clock!", ["it's", "ten", "o'clock", "!"]),
         ("zzz " * 1000, ["zzz"] * 1000),
         ("cafe\u0301", ["café"]),
+        ("हिन्दी में, कि", ["हिन्दी", "में", ",", "कि"]),
+        ("مُحَمَّد رَسُول.", ["مُحَمَّد", "رَسُول", "."]),
+        ("می\u200cخواهم", ["می\u200cخواهم"]),
+        ("İstanbul", ["i\u0307stanbul"]),
+        ("J\u02bcai, l\u00b4eau, l‘eau", ["j'ai", ",", "l'eau", ",", "l'eau"]),
+        ("\ufeffgood\u00a0film\u200b “so\u00adfa”…", ["good", "film", '"', "sofa", '"', *"..."]),
+        ("good—film", ["good", "—", "film"]),
+        ("❤\ufe0f", ["❤\ufe0f"]),
     ],
 )
 def test_bad_input(text, tokens):

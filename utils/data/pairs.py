@@ -5,7 +5,6 @@ Shapes: B sentences in a batch, N pairs, S source tokens, T target tokens.
 
 import csv
 import re
-import unicodedata
 from collections import Counter
 
 import keras
@@ -14,12 +13,13 @@ import pandas as pd
 
 from utils.data.registry import fetch
 from utils.data.splits import assign_bucket
+from utils.data.text import ATTACHED, normalise_text
 
 PADDING, UNKNOWN, START, END = range(4)  # ids of the special tokens
 SPECIAL = ["", "[UNK]", "[START]", "[END]"]
 
-ELISION = re.compile(r"aujourd'hui|[^\W\d_]+'(?=\w)|\w+(?:[-']\w+)*|[^\w\s]")
-WORD = re.compile(r"\w+(?:[-']\w+)*|[^\w\s]")
+WORD = re.compile(rf"(?:\w{ATTACHED})+(?:[-'](?:\w{ATTACHED})+)*|[^\w\s]{ATTACHED}")
+ELISION = re.compile(rf"aujourd'hui|(?:[^\W\d_]{ATTACHED})+'(?=\w)|{WORD.pattern}")
 
 
 # From text to token ids and back
@@ -29,7 +29,7 @@ def split_sentence(text: str, *, elision: bool = False) -> list[str]:
     """Split a sentence into lower-case words and marks. Built in notebook 05, section 1.
 
     Args:
-        text: in any Unicode form; NFC and NFD give the same tokens.
+        text: in any language that sets spaces between words; what looks the same gives the same.
         elision: a word that ends in an apostrophe is a token of its own, as in French.
 
     Example:
@@ -38,8 +38,7 @@ def split_sentence(text: str, *, elision: bool = False) -> list[str]:
         >>> split_sentence("J’ai faim aujourd'hui !", elision=True)
         ["j'", 'ai', 'faim', "aujourd'hui", '!']
     """
-    text = unicodedata.normalize("NFC", text).lower().replace("’", "'")
-    return (ELISION if elision else WORD).findall(text)
+    return (ELISION if elision else WORD).findall(normalise_text(text).lower())
 
 
 def build_token_vocabulary(sentences: list[list[str]], *, least: int = 1) -> list[str]:

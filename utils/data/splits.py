@@ -6,6 +6,8 @@ import unicodedata
 
 import pandas as pd
 
+from utils.data.text import normalise_text
+
 
 def normalise(text: str) -> str:
     """Reduce a text to what makes two copies of it the same: letters and digits.
@@ -14,7 +16,7 @@ def normalise(text: str) -> str:
         >>> normalise("  ...a pretentious   MESS...")
         'a pretentious mess'
     """
-    text = unicodedata.normalize("NFKC", text).casefold()
+    text = unicodedata.normalize("NFKC", normalise_text(text)).casefold()
     return " ".join(re.sub(r"[\W_]+", " ", text).split())
 
 

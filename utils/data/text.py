@@ -4,49 +4,121 @@ Shapes: B texts in the batch, T tokens in a row.
 """
 
 import re
+import unicodedata
 from collections import Counter
 
-import keras
 import numpy as np
 
-WORD_RULES = [  # the same rules run in Python and inside a saved model
-    ("[\x1c-\x1e\x85\u2028\u2029]", " "),  # rare line breaks, which would break a saved vocabulary
+# Accents, vowel signs and the rest of a Hangul syllable belong to the character before them.
+MARKS = "".join(c for c in map(chr, range(0x300, 0x1F000)) if unicodedata.category(c)[0] == "M")
+MARKS += "\u1160-\u11ff"
+JOINERS = "\u200c\u200d"  # nothing between Latin letters; they shape Persian, Hindi and emoji
+ATTACHED = f"[{MARKS}{JOINERS}]*"
+INVISIBLE = "\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+LOOK_ALIKES = [  # applied in this order; JavaScript reads the patterns the same way
+    (f"[{INVISIBLE}]", ""),
+    ("[\x0b\x0c\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]", " "),
+    ("[\u00b4\u02b9\u02bb\u02bc\u02bd\u02c8\u02ca\u1ffd‘’‚‛′‵＇]", "'"),
+    ("[“”„‟″‶〝〞＂]", '"'),
+    ("[\u2010\u2011\u2212－]", "-"),  # hyphens and minus; dashes between words stay
+    ("…", "..."),
+    (f"(^|[\0-\u036f\u1e00-\u1eff])[{JOINERS}]+", r"\1"),
+]
+PIECE = re.compile(  # one that no other changes; what is invisible behind it is outside the group
+    rf"([\t\n\r -~]+(?![{INVISIBLE}{JOINERS}]*[{MARKS}])"
+    rf"|[\s\S](?:[{INVISIBLE}{JOINERS}]*[{MARKS}])*)[{INVISIBLE}{JOINERS}]*"
+)
+
+WORD_RULES = [
     (r"''", ' " '),
     (r"n't\b", " n't"),
     (r"'(s|re|ve|ll|d|m)\b", r" '\1"),
-    (r"([!-&(-/:-@\[-`{-~])", r" \1 "),
+    (r"([!-&(-/:-@\[-`{-~¡¿«»–—―])", r" \1 "),
 ]
+
+
+def check_texts(texts: list[str]) -> list[str]:
+    """Return a list of texts as it is, and refuse what is none.
+
+    Raises:
+        TypeError: `texts` is one string, or an item is not a string.
+        ValueError: an item holds half a character, which no file can hold.
+    """
+    if isinstance(texts, str):
+        raise TypeError(f"texts must be a list of texts, not one string; write [{texts[:20]!r}]")
+    texts = list(texts)
+    for place, text in enumerate(texts):
+        check_text(text, name=f"texts[{place}]")
+    return texts
+
+
+def check_text(text: str, *, name: str = "text") -> None:
+    """Refuse what is not a text, as `check_texts` does.
+
+    Args:
+        text: what should be a string.
+        name: what the error calls it.
+    """
+    if not isinstance(text, str):
+        raise TypeError(
+            f"{name} is {text!r:.60}, of type {type(text).__name__}; "
+            "leave it out, or make it a string"
+        )
+    if half := re.search("[\ud800-\udfff]", text):
+        raise ValueError(
+            f"{name} holds half a character, the lone surrogate {half[0]!r}, at place "
+            f"{half.start()}; leave it out, or read the file again in its right encoding"
+        )
+
+
+def normalise_text(text: str) -> str:
+    """Write in one way what looks the same: spaces, apostrophes, quotes, accents.
+
+    Letters keep their case. What cannot be seen is removed. Nothing depends on the language of
+    the machine.
+
+    Example:
+        >>> normalise_text("\\ufeffIt isn’t\\u00a0Ame\\u0301lie…") == "It isn't Amélie..."
+        True
+    """
+    check_text(text)
+    for pattern, replacement in LOOK_ALIKES:
+        text = re.sub(pattern, replacement, text)
+    return unicodedata.normalize("NFC", text)
+
+
+def align_text(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """Normalise a text, and say where each character comes from.
+
+    Returns:
+        What `normalise_text` returns; and, for each character of it, the first character of
+        `text` that it stands for, and the first that it does not.
+
+    Example:
+        >>> align_text("\\ufeffe\\u0301…!")[1]
+        [(1, 3), (3, 4), (3, 4), (3, 4), (4, 5)]
+    """
+    check_text(text)
+    parts, places = [], []
+    for piece in PIECE.finditer(text):
+        part, (start, end) = normalise_text(piece[0]), piece.span(1)
+        same = part == piece[1]
+        parts.append(part)
+        places += [(i, i + 1) for i in range(start, end)] if same else [(start, end)] * len(part)
+    return "".join(parts), places
 
 
 def split_words(text: str) -> list[str]:
     """Split a text into lower-case words, clitics and punctuation marks.
 
     Example:
-        >>> split_words("It isn't Kubrick's best.")
+        >>> split_words("It isn’t Kubrick's best.")
         ['it', 'is', "n't", 'kubrick', "'s", 'best', '.']
     """
-    text = text.lower()
+    text = normalise_text(text).lower()
     for pattern, replacement in WORD_RULES:
         text = re.sub(pattern, replacement, text, flags=re.ASCII)
-    return re.findall(r"\S+", text, flags=re.ASCII)
-
-
-@keras.saving.register_keras_serializable(package="course")
-def standardise(text):
-    """Apply the rules of `split_words` to a string tensor; splitting at spaces comes next.
-
-    Args:
-        text: string tensor of any shape.
-
-    Returns:
-        String tensor of the same shape.
-    """
-    import tensorflow as tf
-
-    text = tf.strings.lower(text, encoding="utf-8")
-    for pattern, replacement in WORD_RULES:
-        text = tf.strings.regex_replace(text, pattern, replacement)
-    return text
+    return text.split()
 
 
 def build_vocabulary(texts: list[str], vocabulary_size: int) -> list[str]:
@@ -64,7 +136,7 @@ def build_vocabulary(texts: list[str], vocabulary_size: int) -> list[str]:
         >>> build_vocabulary(["a bad film", "a good film"], 4)
         ['', '[UNK]', 'film', 'a']
     """
-    counts = Counter(word for text in texts for word in split_words(text))
+    counts = Counter(word for text in check_texts(texts) for word in split_words(text))
     ranked = sorted(counts, key=lambda word: (counts[word], word), reverse=True)
     return ["", "[UNK]", *ranked[: vocabulary_size - 2]]
 
@@ -86,7 +158,7 @@ def encode_texts(texts: list[str], vocabulary: list[str], sequence_length: int) 
     """
     ids = {word: token_id for token_id, word in enumerate(vocabulary)}
     token_ids = np.zeros((len(texts), sequence_length), dtype="int64")
-    for row, text in zip(token_ids, texts, strict=True):
+    for row, text in zip(token_ids, check_texts(texts), strict=True):
         found = [ids.get(word, 1) for word in split_words(text)][:sequence_length]
         row[: len(found)] = found
     return token_ids

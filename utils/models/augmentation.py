@@ -2,9 +2,9 @@
 
 A method is a function `text, rng, strength -> text`: `rng` is a `numpy.random.Generator`, and
 `strength`, from 0 to 1, is the share of words that are changed (at least one, where one can be;
-none at 0). The text comes back as the words of `utils.data.text.split_words`, in Unicode's composed
-form (NFC), joined by spaces: lower case, clitics and punctuation set apart. The models of the
-course read it as before. A text without words comes back as "", any other never does.
+none at 0). The text comes back as the words of `utils.data.text.split_words`, joined by spaces:
+lower case, clitics and punctuation set apart. The models of the course read it as before. A text
+without words comes back as "", any other never does.
 
 Shapes: B texts in the batch, N texts, T tokens, D numbers in a vector.
 
@@ -13,7 +13,6 @@ Reference:
 """
 
 import re
-import unicodedata
 from collections.abc import Callable
 
 import keras
@@ -29,16 +28,6 @@ VOWEL_SOUND = re.compile(
 KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")  # each row half a key to the right of the one above
 NEGATIONS = {"not", "n't", "no", "never", "none", "nobody", "nothing", "nowhere", "neither", "nor"}
 NEGATIONS |= {"without", "cannot", "hardly", "barely"}
-
-
-def list_words(text: str) -> list[str]:
-    """Split a text as `split_words` does, after composing its accents.
-
-    Example:
-        >>> list_words("Cliche\\u0301s, again") == list_words("Clich\\u00e9s, again")
-        True
-    """
-    return split_words(unicodedata.normalize("NFC", text))
 
 
 def draw_positions(
@@ -83,7 +72,7 @@ def replace_words(
             After "a" and "an" only those are taken that fit there.
         protected: words that stay.
     """
-    words = list_words(text)
+    words = split_words(text)
     fitting = {
         i: [w for w in options[word] if matches_case(w, words[i - 1] if i else "")]
         for i, word in enumerate(words)
@@ -106,7 +95,7 @@ def insert_words(
         strength: words to put in, as a share of those there are.
         options: word to its synonyms.
     """
-    words = list_words(text)
+    words = split_words(text)
     known = [i for i, word in enumerate(words) if options.get(word)]
     chosen = [options[words[i]] for i in draw_positions(known, len(words), rng, strength)]
     for found in chosen:
@@ -122,7 +111,7 @@ def swap_words(text: str, rng: np.random.Generator, strength: float) -> str:
         rng: random generator.
         strength: swaps, as a share of the number of words.
     """
-    words = list_words(text)
+    words = split_words(text)
     if len(words) > 1:
         for _ in draw_positions(list(range(len(words))), len(words), rng, strength):
             i, j = rng.choice(len(words), size=2, replace=False)
@@ -145,7 +134,7 @@ def delete_words(
         strength: share of the words to leave out.
         protected: words that stay.
     """
-    words = list_words(text)
+    words = split_words(text)
     places = [i for i, word in enumerate(words) if word not in protected]
     gone = draw_positions(places, len(words), rng, strength)
     if len(gone) == len(words):
@@ -207,7 +196,7 @@ def add_typos(
             so "n't", numbers, punctuation and emoji stay.
         protected: words that stay.
     """
-    words = list_words(text)
+    words = split_words(text)
     places = [
         i
         for i, word in enumerate(words)
@@ -349,7 +338,7 @@ def has_negation(text: str) -> bool:
         >>> has_negation("It isn't dull."), has_negation("It fails to be funny.")
         (True, False)
     """
-    return not NEGATIONS.isdisjoint(list_words(text))
+    return not NEGATIONS.isdisjoint(split_words(text))
 
 
 def keeps_meaning(text: str, changed: str, cosine: float, *, threshold: float = 0.7) -> bool:
