@@ -1,6 +1,7 @@
 """Named entities: tags, scores and decoding against outside judges; odd texts."""
 
 import itertools
+import re
 import unicodedata
 
 import numpy as np
@@ -17,6 +18,7 @@ from utils.data.entities import (
     parse_markup,
     repair_bio,
     to_token_spans,
+    unify_tags,
 )
 from utils.metrics import bootstrap_f1, classify_errors, count_matches, score_counts
 from utils.models import ner
@@ -81,12 +83,55 @@ def test_spans_that_tags_cannot_say_are_refused(spans):
         encode_bio(spans, 4)
 
 
-def test_character_spans_widen_to_whole_tokens():
+@pytest.mark.parametrize(
+    "tags, spans",
+    [
+        (["B-PERSON", "L-PERSON", "O", "U-GPE"], [(0, 2, "PERSON"), (3, 4, "GPE")]),
+        (["B-X", "I-X", "E-X", "S-X", "S-X"], [(0, 3, "X"), (3, 4, "X"), (4, 5, "X")]),
+        (["S-X", "B-X", "L-X", "B-X"], [(0, 1, "X"), (1, 3, "X"), (3, 4, "X")]),
+        (["O", "E-X", "L-Y"], [(1, 2, "X"), (2, 3, "Y")]),
+        (["B-E-MAIL", "I-E-MAIL"], [(0, 2, "E-MAIL")]),
+    ],
+)
+def test_other_schemes_are_read(tags, spans):
+    assert decode_bio(tags) == spans
+    assert encode_bio(spans, len(tags)) == repair_bio(tags)
+
+
+@pytest.mark.parametrize("tag", ["0", "I-X\r", "X", "B-", "B", "M-X", "b-X", "", "O ", None])
+def test_a_tag_of_no_scheme_is_refused(tag):
+    for read in (unify_tags, decode_bio, repair_bio):
+        with pytest.raises(ValueError, match=re.escape(f"tag 2 is {tag!r}; it must be O, or")):
+            read(["O", "B-X", tag])
+
+
+def test_character_spans_become_token_spans():
     doc = spacy.blank("en")("Mr. Anderssonat Volvo left")
-    assert to_token_spans(doc, [(4, 13, "PERSON"), (16, 21, "ORG")]) == [
+    assert to_token_spans(doc, [(4, 15, "PERSON"), (4, 21, "X")]) == [
         (1, 2, "PERSON"),
-        (2, 3, "ORG"),
+        (1, 3, "X"),
     ]
+    widened = to_token_spans(doc, [(4, 13, "PERSON"), (15, 21, "ORG")], widen=True)
+    assert widened == [(1, 2, "PERSON"), (2, 3, "ORG")]
+
+
+@pytest.mark.parametrize(
+    "span, said",
+    [
+        ((9, 99, "X"), "the span (9, 99, 'X') holds no words of a text of 30 characters"),
+        ((3, 3, "X"), "the span (3, 3, 'X') holds no words"),
+        ((5, 3, "X"), "the span (5, 3, 'X') holds no words"),
+        ((-5, 3, "X"), "the span (-5, 3, 'X') holds no words"),
+        ((5, 6, "X"), "the span (5, 6, 'X') holds no words"),
+        ((6, 9, "X"), "(6, 9, 'X') is 'lef', where the tokens are 'left' (6 to 10)"),
+        ((0, 9, "X"), "(0, 9, 'X') is 'Maria lef', where the tokens are 'Maria left' (0 to 10)"),
+        ((10, 16, "X"), "(10, 16, 'X') is ' Paris', where the tokens are 'Paris' (11 to 16)"),
+    ],
+)
+def test_spans_that_are_no_tokens_are_refused(span, said):
+    doc = spacy.blank("en")("Maria left Paris on 14 July.  ")
+    with pytest.raises(ValueError, match=re.escape(said)):
+        to_token_spans(doc, [(0, 5, "PERSON"), span])
 
 
 # Scores.
@@ -298,9 +343,39 @@ def test_a_thousand_words_through_the_pipeline(nlp):
 def test_accents_written_in_two_ways_are_the_same_to_the_pipeline(nlp):
     apart = unicodedata.normalize("NFD", ACCENTS)
     assert apart != ACCENTS
-    found = find_entities(nlp, apart)
-    assert found == find_entities(nlp, ACCENTS)
-    assert {"Bogotá", "José Gómez"} <= {ACCENTS[a:b] for a, b, _ in found}
+    texts = [
+        [unicodedata.normalize("NFC", text[a:b]) for a, b, _ in find_entities(nlp, text)]
+        for text in (ACCENTS, apart)
+    ]
+    assert texts[0] == texts[1] and {"Bogotá", "José Gómez"} <= set(texts[0])
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("⭐ Apple opened in Paris", ["Apple", "Paris"]),
+        ("\u200bParis is in France.", ["Paris", "France"]),
+        ("\ufeffParis is in France.", ["Paris", "France"]),
+        ("We met Elon Mu\u00adsk in Pa\u00adris.", ["Elon Mu\u00adsk", "Pa\u00adris"]),
+        ("We met \u200eElon Musk\u200f in \u2067Paris\u2069.", ["Elon Musk", "Paris"]),
+        ("Elon\u00a0Musk flew to Paris…", ["Elon\u00a0Musk", "Paris"]),
+        ("→ Elon Musk lives in Paris", ["Elon Musk", "Paris"]),
+        ("▶ Anna… in Rome", ["Anna", "Rome"]),
+        ("We flew from Bogota\u0301\u200b to Paris.", ["Bogota\u0301", "Paris"]),
+    ],
+)
+def test_ends_are_those_of_the_given_text(nlp, text, expected):
+    assert [text[a:b] for a, b, _ in find_entities(nlp, text)] == expected
+
+
+def test_a_text_that_the_pipeline_does_not_take_is_refused():
+    nlp = spacy.blank("en")
+    nlp.max_length = 1000
+    assert find_entities(nlp, "x" * 1000) == []
+    with pytest.raises(ValueError, match=r"has 1,001 characters, .* reads at most 1,000; give"):
+        find_entities(nlp, "x" * 1001)
+    with pytest.raises(TypeError, match="text is None, of type NoneType"):
+        find_entities(nlp, None)
 
 
 def test_other_types_come_on_request(nlp):
@@ -324,6 +399,7 @@ ROWS, VECTORS = {"paris": 0, "élan": 1}, np.array([[1.0, 2.0], [3.0, 4.0]])
         ([unicodedata.normalize("NFD", "Élan")], [[3, 4, "Title"]]),
         (["🙂", "$", "1,000"], [[0, 0, "sign"], [0, 0, "sign"], [0, 0, "digits"]]),
         (["McDonald", "東京"], [[0, 0, "MiXed"], [0, 0, "MiXed"]]),
+        (["Pa\u00adris\u200b"], [[1, 2, "Title"]]),
     ],
 )
 def test_words_become_a_vector_and_a_shape(words, expected):

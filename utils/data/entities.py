@@ -14,6 +14,7 @@ from utils.data.splits import assign_bucket
 from utils.metrics import Span
 
 MARK = re.compile(r"\[([^\[\]]+)\]\(([A-Z]+)\)")  # an entity in a marked sentence
+PREFIXES = {"B": "B", "I": "I", "E": "I", "L": "I", "S": "B", "U": "B"}  # of any scheme, in BIO
 
 
 def parse_markup(marked: str) -> tuple[str, list[tuple[int, int, str]]]:
@@ -97,14 +98,38 @@ def encode_bio(spans: list[Span], num_tokens: int) -> list[str]:
     return tags
 
 
+def unify_tags(tags: list[str]) -> list[str]:
+    """Write tags of the schemes BIOES and BILOU as BIO, where an end goes on and a single begins.
+
+    Raises:
+        ValueError: a tag is of none of them.
+
+    Example:
+        >>> unify_tags(["B-PERSON", "L-PERSON", "O", "U-GPE"])
+        ['B-PERSON', 'I-PERSON', 'O', 'B-GPE']
+    """
+    unified = []
+    for place, tag in enumerate(tags):
+        found = re.fullmatch(r"([BIELSU])-(\S+)", str(tag))
+        if tag != "O" and not found:
+            raise ValueError(
+                f"tag {place} is {tag!r}; it must be O, or a type after B-, I-, E-, L-, S- or U-"
+            )
+        unified.append(f"{PREFIXES[found[1]]}-{found[2]}" if found else "O")
+    return unified
+
+
 def decode_bio(tags: list[str]) -> list[Span]:
     """Read token spans from tags; an I- that continues nothing begins an entity.
+
+    Args:
+        tags: BIO, or what `unify_tags` makes BIO of.
 
     Example:
         >>> decode_bio(["B-GPE", "O", "B-ORG", "I-ORG", "I-PERSON"])
         [(0, 1, 'GPE'), (2, 4, 'ORG'), (4, 5, 'PERSON')]
     """
-    spans = []
+    spans, tags = [], unify_tags(tags)
     for place, (previous, tag) in enumerate(zip(["O", *tags], tags, strict=False)):
         label = tag[2:]
         if tag.startswith("I-") and previous[2:] == label:
@@ -114,15 +139,31 @@ def decode_bio(tags: list[str]) -> list[Span]:
     return spans
 
 
-def to_token_spans(doc, spans: list[Span]) -> list[Span]:
-    """Turn spans in characters into spans in tokens: every token that a span touches.
+def to_token_spans(doc, spans: list[Span], *, widen: bool = False) -> list[Span]:
+    """Turn spans in characters into spans in tokens.
 
     Args:
         doc: a `spacy.tokens.Doc`.
         spans: in characters, without overlap.
+        widen: take every token that a span touches, where it begins or ends inside one.
+
+    Raises:
+        ValueError: a span is blank, outside the text, or, without `widen`, not of whole tokens.
     """
-    found = [(doc.char_span(a, b, alignment_mode="expand"), label) for a, b, label in spans]
-    return [(span.start, span.end, label) for span, label in found]
+    found = []
+    for start, end, label in spans:
+        said, words = f"the span {(start, end, label)}", doc.text[max(start, 0) : end]
+        if not 0 <= start < end <= len(doc.text) or not words.strip():
+            raise ValueError(f"{said} holds no words of a text of {len(doc.text)} characters")
+        touched = [t.i for t in doc if t.idx < end and t.idx + len(t) > start]
+        whole = doc[touched[0] : touched[-1] + 1]
+        if not widen and whole.text != words:
+            raise ValueError(
+                f"{said} is {words!r}, where the tokens are {whole.text!r} ({whole.start_char} to "
+                f"{whole.end_char}); give these ends, or pass widen=True"
+            )
+        found.append((whole.start, whole.end, label))
+    return found
 
 
 def repair_bio(tags: list[str]) -> list[str]:

@@ -7,17 +7,17 @@ characters or tokens, `end` is the first that is outside. Shapes: T tokens, K ta
 import re
 import shutil
 import tempfile
-import unicodedata
 from pathlib import Path
 
 import numpy as np
 
 from utils.data.registry import fetch, load_registry
+from utils.data.text import align_text, normalise_text
 from utils.metrics import Span
 
 SHAPES = ("lower", "Title", "UPPER", "MiXed", "digits", "sign")
 TYPES = ("PERSON", "ORG", "GPE", "DATE", "MONEY")
-EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f\u200d]")  # and what joins them
+EMOJI = re.compile("[\u2190-\u2bff\U0001f000-\U0001faff\u20e3\ufe0f\u200d]")  # and what joins them
 MODEL = "en_core_web_sm"
 
 
@@ -48,15 +48,24 @@ def find_entities(nlp, text: str, types: tuple[str, ...] = TYPES) -> list[Span]:
 
     Args:
         nlp: a pipeline that fills `doc.ents`.
-        text: any text. Letters and accents written apart (NFD) are joined (NFC) first, and
-            emoji are read as spaces: the pipeline takes them for names.
+        text: any text. The pipeline reads it normalised, with signs and emoji as spaces: it
+            takes them for names.
         types: those to keep; a pipeline may know more.
 
     Returns:
-        Spans in characters of the NFC form of `text`.
+        Spans in characters of `text` as it was given.
+
+    Raises:
+        ValueError: the text is longer than the pipeline reads.
     """
-    doc = nlp(EMOJI.sub(" ", unicodedata.normalize("NFC", text)))
-    return [(e.start_char, e.end_char, e.label_) for e in doc.ents if e.label_ in types]
+    read, places = align_text(text)
+    if len(read) > nlp.max_length:
+        raise ValueError(
+            f"the text has {len(read):,} characters, and the pipeline reads at most "
+            f"{nlp.max_length:,}; give it one paragraph at a time"
+        )
+    entities = [e for e in nlp(EMOJI.sub(" ", read)).ents if e.label_ in types]
+    return [(places[e.start_char][0], places[e.end_char - 1][1], e.label_) for e in entities]
 
 
 # Legal sequences
@@ -144,7 +153,7 @@ def encode_sentences(words: list[str], rows: dict[str, int], vectors: np.ndarray
     """
     features = np.zeros((len(words), vectors.shape[1] + len(SHAPES)), dtype="float32")
     for feature, word in zip(features, words, strict=True):
-        word = unicodedata.normalize("NFC", word)
+        word = normalise_text(word)
         if word.lower() in rows:
             feature[: vectors.shape[1]] = vectors[rows[word.lower()]]
         feature[vectors.shape[1] + SHAPES.index(describe_shape(word))] = 1
