@@ -1,5 +1,6 @@
 import json
 import math
+import re
 import zipfile
 
 import numpy as np
@@ -92,6 +93,20 @@ def test_no_text_and_a_lone_string():
     for embed in (embed_sentences, embed_tokens):
         with pytest.raises(TypeError, match=r"not one string; write \['bank'\]"):
             embed("bank")
+
+
+@pytest.mark.parametrize("embed", [embed_sentences, embed_tokens])
+@pytest.mark.parametrize(
+    "text, error, said",
+    [
+        (None, TypeError, "texts[1] is None, of type NoneType; leave it out"),
+        (float("nan"), TypeError, "texts[1] is nan, of type float; leave it out"),
+        ("a \ud83d", ValueError, r"texts[1] holds half a character, the lone surrogate '\ud83d'"),
+    ],
+)
+def test_what_is_no_text_is_refused(embed, text, error, said):
+    with pytest.raises(error, match=re.escape(said)):
+        embed(["bank", text])
 
 
 def test_below_the_first_layer_a_token_knows_its_place_only():

@@ -20,6 +20,7 @@ from safetensors.numpy import load
 from tokenizers import Tokenizer
 
 from utils.data.registry import fetch
+from utils.data.text import check_texts
 from utils.models.bert import build_encoder, load_encoder_weights
 
 MAX_TOKENS = 256  # as its authors use it; [CLS] and [SEP] included
@@ -69,9 +70,10 @@ def embed_sentences(texts: list[str], *, batch_size: int = 32) -> np.ndarray:
         rows is their cosine.
 
     Raises:
-        TypeError: `texts` is one string.
+        TypeError: `texts` is one string, or an item is not a string.
+        ValueError: an item holds half a character.
     """
-    _refuse_string(texts)
+    texts = check_texts(texts)
     vectors = np.zeros((len(texts), load_minilm()[1].output_shape[-1][-1]), dtype="float32")
     for rows, states, mask, _ in _encode(texts, batch_size, layer=-1):
         sums = (states * mask[:, :, None]).sum(axis=1)  # (B, D)
@@ -93,9 +95,10 @@ def embed_tokens(
         For each text its tokens, [CLS] and [SEP] included, and their vectors, shape (T, 384).
 
     Raises:
-        TypeError: `texts` is one string.
+        TypeError: `texts` is one string, or an item is not a string.
+        ValueError: an item holds half a character.
     """
-    _refuse_string(texts)
+    texts = check_texts(texts)
     found: list = [None] * len(texts)
     for rows, states, mask, encodings in _encode(texts, batch_size, layer=layer):
         for row, state, real, encoding in zip(rows, states, mask, encodings, strict=True):
@@ -103,15 +106,10 @@ def embed_tokens(
     return found
 
 
-def _refuse_string(texts: list[str]) -> None:
-    if isinstance(texts, str):
-        raise TypeError(f"texts must be a list of texts, not one string; write [{texts[:20]!r}]")
-
-
 def _encode(texts: list[str], batch_size: int, *, layer: int):
     """Yield for each batch: rows in `texts`, states (B, T, D), mask (B, T), encodings."""
     tokenizer = load_minilm()[0]
-    encodings = tokenizer.encode_batch(list(texts))
+    encodings = tokenizer.encode_batch(texts)
     by_length = np.argsort([len(e.ids) for e in encodings], kind="stable")
     for start in range(0, len(texts), batch_size):
         rows = by_length[start : start + batch_size]
