@@ -1,8 +1,16 @@
 """Every figure of the course: functions that take data and return `matplotlib` Axes."""
 
+from itertools import cycle
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+
+# Series beyond the last one begin again; 4 colours and 9 markers make 36 that differ.
+COLOURS = ("#4878a8", "#e0904f", "#7a9a5a", "#a0a0a0")
+MARKERS = "os^vDP*Xp"
+STYLES = ("-", "--", "-.", ":")
+HATCHES = (None, "//", "..", "xx")
 
 
 def plot_ladder(
@@ -40,7 +48,7 @@ def plot_calibration(curves: dict[str, tuple[np.ndarray, np.ndarray]], *, title:
     """
     _, axes = plt.subplots(figsize=(5, 4.5), layout="constrained")
     axes.plot([0, 1], [0, 1], color="black", linestyle=":", label="a kept promise")
-    for (name, (promised, happened)), marker in zip(curves.items(), "os^v", strict=False):
+    for (name, (promised, happened)), marker in zip(curves.items(), cycle(MARKERS), strict=False):
         axes.plot(promised, happened, marker=marker, label=name)
     axes.set(title=title, xlabel="predicted probability", ylabel="share of positive sentences")
     axes.spines[["top", "right"]].set_visible(False)
@@ -91,7 +99,7 @@ def plot_curves(
         logarithmic: the vertical axis.
     """
     _, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    for (name, values), style in zip(curves.items(), ("-", "--", "-.", ":"), strict=False):
+    for (name, values), style in zip(curves.items(), cycle(STYLES), strict=False):
         axes.plot(np.arange(first, first + len(values)), values, style, label=name)
     axes.set(title=title, xlabel=xlabel, ylabel=ylabel, yscale="log" if logarithmic else "linear")
     axes.spines[["top", "right"]].set_visible(False)
@@ -107,8 +115,13 @@ def plot_next_tokens(panels: dict[str, np.ndarray], tokens: list[str], *, title:
         tokens: V labels.
         title: the finding.
     """
-    figure, axes = plt.subplots(
-        1, len(panels), figsize=(2.2 * len(panels), 3.6), sharey=True, layout="constrained"
+    figure, (axes,) = plt.subplots(
+        1,
+        len(panels),
+        figsize=(2.2 * len(panels), 3.6),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
     )
     for panel, (name, values) in zip(axes, panels.items(), strict=True):
         panel.barh(tokens, values, color=["#4878a8" if v > 1e-6 else "#ffffff" for v in values])
@@ -152,15 +165,19 @@ def plot_groups(series: dict[str, dict[str, float]], *, title: str, ylabel: str)
     """
     _, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     width = 0.8 / len(series)
+    groups = list(next(iter(series.values())))
     for place, (name, values) in enumerate(series.items()):
-        left = np.arange(len(values)) + (place - (len(series) - 1) / 2) * width
-        colour = ("#4878a8", "#e0904f", "#7a9a5a", "#a0a0a0")[place % 4]
-        bars = axes.bar(left, list(values.values()), 0.92 * width, label=name, color=colour)
+        if list(values) != groups:
+            raise ValueError(f"{name!r} has the groups {list(values)}, and the first one {groups}")
+        left = np.arange(len(groups)) + (place - (len(series) - 1) / 2) * width
+        look = {"color": COLOURS[place % 4], "hatch": HATCHES[place // 4 % 4]}
+        bars = axes.bar(left, list(values.values()), 0.92 * width, label=name, **look)
         axes.bar_label(bars, fmt="{:.2f}", padding=2)
-    axes.set_xticks(np.arange(len(values)), list(values))
+    axes.set_xticks(np.arange(len(groups)), groups)
     axes.set(title=title, ylabel=ylabel, ylim=(0, 1.08))
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, -0.1), ncols=len(series))
+    return axes
 
 
 def plot_map(
@@ -182,10 +199,10 @@ def plot_map(
     """
     if axes is None:
         _, axes = plt.subplots(figsize=(7, 5), layout="constrained")
-    for name, marker in zip(dict.fromkeys(groups), "os^vDP*X", strict=False):
+    for name, marker in zip(dict.fromkeys(groups), cycle(MARKERS), strict=False):
         rows = [i for i, group in enumerate(groups) if group == name]
         axes.scatter(points[rows, 0], points[rows, 1], marker=marker, label=name)
-    for i, (point, label) in enumerate(zip(points, labels, strict=True)):
+    for i, (point, label, _) in enumerate(zip(points, labels, groups, strict=True)):
         place = (4, -9 if i % 2 else 3)  # above and below in turn: fewer labels overlap
         axes.annotate(label, point, xytext=place, textcoords="offset points", fontsize=8)
     axes.set(title=title, xlabel="first component", ylabel="second component")
@@ -210,9 +227,9 @@ def plot_bands(
         ylabel: what is measured.
     """
     _, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    colours = ("#24527a", "#e0904f", "#7a9a5a", "#a0a0a0")
+    colours = ("#24527a", *COLOURS[1:])
     for (name, (x, values, low, high)), marker, colour in zip(
-        curves.items(), "os^v", colours, strict=False
+        curves.items(), cycle(MARKERS), cycle(colours), strict=False
     ):
         axes.fill_between(x, low, high, color=colour, alpha=0.25, linewidth=0)
         axes.plot(x, values, marker=marker, color=colour, label=name)
