@@ -17,53 +17,41 @@ from utils.results import LEDGER, load_results  # noqa: E402
 PICTURE = LEDGER.parents[1] / "docs" / "results.png"
 
 
-def list_headlines() -> dict[str, dict]:
-    """Return the headline result of each notebook, those named by a number alone."""
-    return {
-        name: result for name, result in load_results().items() if name.isdigit() and name > "00"
-    }
-
-
-def describe_headlines() -> str:
+def describe_headlines(results: dict[str, dict]) -> str:
     """Return the numbers of the picture as JSON."""
     keys = ("model", "metric", "value", "baseline", "floor")
-    return json.dumps({n: [r[key] for key in keys] for n, r in list_headlines().items()})
+    return json.dumps([[name, *(result[key] for key in keys)] for name, result in results.items()])
 
 
-def draw_results(path: Path = PICTURE) -> None:
+def draw_results(results: dict[str, dict], path: Path = PICTURE) -> None:
     """Draw one panel a notebook: model, baseline, and the floor as a line."""
-    headlines = list_headlines()
-    figure, panels = plt.subplots(
-        len(headlines),
-        1,
-        figsize=(8, 1.35 * len(headlines) + 0.4),
-        layout="constrained",
-        squeeze=False,
-    )
-    for axes, (number, result) in zip(panels[:, 0], headlines.items(), strict=True):
-        names = [result["baseline_name"], result["model"]]
+    size = {"figsize": (8, 1.35 * len(results) + 0.4), "layout": "constrained", "squeeze": False}
+    figure, panels = plt.subplots(len(results), **size)
+    for axes, (number, result) in zip(panels[:, 0], results.items(), strict=True):
         values = [result["baseline"], result["value"]]
+        names = [result["baseline_name"], result["model"]]
         axes.scatter(values, names, color=["#707070", "#4878a8"], s=70)
-        axes.grid(axis="y", color="#e8e8e8")
-        axes.set_axisbelow(True)
-        axes.locator_params(axis="x", nbins=6)
         for row, value in enumerate(values):
-            axes.annotate(
-                f"{value:.3f}", (value, row), (9, 0), textcoords="offset points", va="center"
-            )
+            place = {"textcoords": "offset points", "va": "center"}
+            axes.annotate(f"{value:.3f}", (value, row), (9, 0), **place)
         axes.axvline(result["floor"], color="black", linestyle=":")
         better = "" if result["better"] == "higher" else ", lower is better"
-        title = f"Notebook {number}: {result['metric']} on {result['dataset']}{better}"
-        axes.set_title(title, loc="left", fontsize=10)
-        shown = [*values, result["floor"]]
-        margin = 0.25 * (max(shown) - min(shown))
-        axes.set(xlim=(min(shown) - margin, max(shown) + margin), ylim=(-0.6, 1.6))
+        title = f"{number}: {result['metric']} on {result['dataset']}{better}"
+        axes.set_title(title, loc="left", fontsize=9)
+        axes.margins(x=0.2, y=0.6)
+        axes.grid(axis="y", color="#e8e8e8")
+        axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
     figure.supxlabel("dotted: the floor that the result must reach", fontsize=9)
-    path.parent.mkdir(exist_ok=True)
-    figure.savefig(path, dpi=110, metadata={"Description": describe_headlines(), "Software": None})
+    words = {"Description": describe_headlines(results), "Software": None}
+    figure.savefig(path, dpi=110, metadata=words)
     plt.close(figure)
 
 
+def list_headlines() -> dict[str, dict]:
+    """Return the headline result of each notebook, those named by a number alone."""
+    return {name: result for name, result in load_results().items() if name.isdigit()}
+
+
 if __name__ == "__main__":
-    draw_results()
+    draw_results(list_headlines())
