@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from utils.teaching.checks import (
-    lesson_00,
     lesson_01,
     lesson_04,
     lesson_05,
@@ -56,7 +55,7 @@ def test_pool_mean(capsys, answer, said):
     [(None, "Not done"), ("b", "Correct"), (" B ", "Correct"), ("a", "epochs"), (2, "choose one")],
 )
 def test_padding_cause(capsys, answer, said):
-    lesson_00.check_padding_cause(answer)
+    lesson_01.check_padding_cause(answer)
     assert said in capsys.readouterr().out
 
 

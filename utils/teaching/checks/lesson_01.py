@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from utils.teaching.checks import NotDone, exercise
+from utils.teaching.checks import NotDone, choose, exercise
 
 
 @exercise
@@ -41,3 +41,26 @@ def check_pool_mean(pool_mean) -> str | None:
     if not np.allclose(found, [[3.0, 3.0], [1.0, 2.0]]):
         return f"expected [[3, 3], [1, 2]], got {found.round(3).tolist()}."
     return None
+
+
+@exercise
+def check_padding_cause(answer) -> str | None:
+    """Twenty steps of padding after the last word, and the last state has forgotten the words."""
+    return choose(
+        {
+            "a": (
+                False,
+                "the masked model has as many epochs, and learns.",
+            ),
+            "b": (True, ""),
+            "c": (
+                False,
+                "the masked model has the same vocabulary, and learns.",
+            ),
+            "d": (
+                False,
+                "the same line measures the masked model; 0.5 is what guessing gets.",
+            ),
+        },
+        answer,
+    )
