@@ -41,6 +41,16 @@ def split_sentence(text: str, *, elision: bool = False) -> list[str]:
     return (ELISION if elision else WORD).findall(normalise_text(text).lower())
 
 
+def check_sentences(sentences: list[list[str]]) -> None:
+    """Refuse what is not lists of tokens: a text would be read letter by letter."""
+    for place, sentence in enumerate([sentences] if isinstance(sentences, str) else sentences):
+        if not isinstance(sentence, list | tuple) or not all(isinstance(t, str) for t in sentence):
+            raise TypeError(
+                f"sentence {place} must be a list of tokens, got {sentence!r}; "
+                "`split_sentence` cuts a text into tokens"
+            )
+
+
 def build_token_vocabulary(sentences: list[list[str]], *, least: int = 1) -> list[str]:
     """List the special tokens, then every token that occurs often enough, by its count.
 
@@ -54,6 +64,7 @@ def build_token_vocabulary(sentences: list[list[str]], *, least: int = 1) -> lis
         >>> build_token_vocabulary([["a", "cat", "sees", "a", "dog"]], least=2)
         ['', '[UNK]', '[START]', '[END]', 'a']
     """
+    check_sentences(sentences)
     counts = Counter(token for sentence in sentences for token in sentence)
     kept = [token for token in counts if counts[token] >= least]
     return SPECIAL + sorted(kept, key=lambda token: (-counts[token], token))
@@ -78,6 +89,7 @@ def encode_tokens(
         >>> encode_tokens([["a", "cat"], []], [*SPECIAL, "a"], ends=True).tolist()
         [[2, 4, 1, 3], [2, 3, 0, 0]]
     """
+    check_sentences(sentences)
     ids = {token: token_id for token_id, token in enumerate(vocabulary)}
     rows = [[ids.get(token, UNKNOWN) for token in sentence] for sentence in sentences]
     rows = [[START, *row, END] for row in rows] if ends else rows
