@@ -13,7 +13,6 @@ from utils.data.files import read_file, read_rows, read_string
 from utils.metrics import Span
 
 Row = tuple[str, str, list[Span]]  # place, text in NFC, spans
-SAME_IN_BIO = str.maketrans("LEUS", "IIBB")  # what the marks of BILOU and BIOES are in BIO
 
 
 def read_conll(path: str | Path, encoding: str = "utf-8") -> list[Row]:
@@ -38,7 +37,7 @@ def read_conll(path: str | Path, encoding: str = "utf-8") -> list[Row]:
         elif tokens:
             lines, words, tags = zip(*tokens, strict=True)
             starts = [0, *itertools.accumulate(len(word) + 1 for word in words)]
-            found = decode_bio([tag[0].translate(SAME_IN_BIO) + tag[1:] for tag in tags])
+            found = decode_bio(tags)
             spans = [(starts[begin], starts[end] - 1, label) for begin, end, label in found]
             rows.append((f"{path}, line {lines[0]}", " ".join(words), spans))
             tokens = []
