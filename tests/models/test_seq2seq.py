@@ -298,6 +298,11 @@ def test_alignment_reads_the_row_that_predicts_the_token():
     assert seq2seq.read_alignments(weights, source, target) == [[(1, 0), (0, 1)]]
 
 
+def test_pairs_have_two_sides():
+    with pytest.raises(ValueError, match="3 sources, 2 targets"):
+        pairs.PairBatches(np.ones((3, 2)), np.ones((2, 2)), batch_size=1)
+
+
 def test_the_first_two_batches_differ_in_both_widths():
     """Keras concludes from two batches which dimensions vary."""
     random = np.random.default_rng(0)

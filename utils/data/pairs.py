@@ -155,9 +155,7 @@ class PairBatches(keras.utils.PyDataset):
 
     def __init__(self, source_ids, target_ids, *, batch_size: int, seed: int = 0):
         if len(source_ids) != len(target_ids):
-            raise ValueError(
-                f"a pair has two sides: got {len(source_ids)} sources and {len(target_ids)} targets"
-            )
+            raise ValueError(f"{len(source_ids)} sources, {len(target_ids)} targets: no pairs")
         super().__init__()
         self.pairs, self.batch_size = (source_ids, target_ids), batch_size
         self.random = np.random.default_rng(seed)
