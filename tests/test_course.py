@@ -37,11 +37,8 @@ def copier(tmp_path_factory):
     """A program that makes an environment by copying one."""
     folder = tmp_path_factory.mktemp("copier")
     subprocess.run([sys._base_executable, "-m", "venv", folder / "empty"], check=True)
-    path = folder / "python"
-    path.write_text(
-        f"#!{sys._base_executable}\nimport shutil, sys\n"
-        f"shutil.copytree({str(folder / 'empty')!r}, sys.argv[-1], symlinks=True)\n"
-    )
+    path = folder / "copy"
+    path.write_text(f'#!/bin/sh\nfor last; do :; done\ncp -R "{folder}/empty" "$last"\n')
     path.chmod(0o755)
     return str(path)
 
@@ -168,27 +165,30 @@ def test_settings_that_keep_pip_from_installing_are_not_passed_on(tiny, tmp_path
     assert not Path(elsewhere).exists()
 
 
-@pytest.mark.parametrize("setting", ["dry-run = true", "target = {}", "prefix = {}", "root = {}"])
-def test_a_configuration_that_does_it_is_one_sentence(ready, tmp_path, setting):
-    (tmp_path / "pip.conf").write_text(f"[install]\n{setting.format(tmp_path / 'elsewhere')}\n")
+FAILURES = {
+    "dry-run = true": "environment does not work: main-part is missing",
+    "target = elsewhere": "environment does not work: main-part is missing",
+    "prefix = elsewhere": "environment does not work: main-part is missing",
+    "root = /elsewhere": "environment does not work: main-part is missing",
+    "quiet = 0": "error: the step 'packages' failed",
+}
+
+
+@pytest.mark.parametrize("setting", FAILURES)
+def test_where_nothing_can_be_built_the_old_one_stays(ready, tmp_path, setting):
+    (tmp_path / "pip.conf").write_text(f"[install]\n{setting}\n")
+    before = (ready.venv / ".ready").read_text()
     ready.change(CHANGE_LOCK)
+    if setting == "quiet = 0":
+        build_wheel(ready.index, "needed_part", needs="main_part")  # other than the lock's hash
     code, printed = ready.run("setup", PIP_CONFIG_FILE=str(tmp_path / "pip.conf"))
     assert code == 1 and "Traceback" not in printed
-    assert "environment does not work: main-part is missing" in printed.splitlines()[-1]
-    ready.check(kept=True)
-
-
-def test_a_wheel_with_another_hash_is_refused(ready):
-    before = (ready.venv / ".ready").read_text()
-    build_wheel(ready.index, "needed_part", needs="main_part")
-    ready.change(CHANGE_LOCK)
-    code, printed = ready.run("setup")
-    assert code == 1 and "needed-part==1.0" in printed and "HASH" in printed.upper()
-    assert printed.splitlines()[-1].startswith("error: the step 'packages' failed")
+    assert FAILURES[setting] in printed.splitlines()[-1]
+    assert setting != "quiet = 0" or (
+        "needed-part==1.0" in printed and "Expected sha256" in printed
+    )
     ready.check(kept=True)
     assert (ready.venv / ".ready").read_text() == before
-    shutil.rmtree(ready.venv)
-    assert ready.run("setup")[0] == 1 and not ready.venv.exists()
 
 
 def list_processes(root):
@@ -211,8 +211,6 @@ def test_stopped_while_pip_is_at_work(ready, number):
     if number == signal.SIGINT:
         assert process.returncode == 130 and "interrupted" in printed
         ready.check(kept=True)
-    else:
-        assert not (ready.venv / ".ready").exists()
     end = time.monotonic() + 10
     while list_processes(ready.root) and time.monotonic() < end:
         time.sleep(0.1)
@@ -328,6 +326,7 @@ def test_locks_pin_with_hashes_and_without_cuda(path):
     for pin, block in blocks.items():
         assert re.match(r"[a-z0-9.-]+==[\w.]+( ; .*)? \\\n +--hash=sha256:[0-9a-f]{64}", block), pin
         assert not re.match(r"nvidia|cuda|triton|torch==", pin), pin
+    assert "://" not in path.read_text(encoding="utf8")  # no index of anybody
     text = path.with_suffix(".txt").read_text(encoding="utf8")
     assert set(re.findall(r"^(?!torch)[\w.-]+==[\w.]+", text, re.M)) <= set(blocks)
     course_pins = read_lock(LOCKS[0])

