@@ -18,17 +18,17 @@ TEXT = b"It is a truth universally acknowledged.\n"
 
 def build_wheel(folder: Path, name: str, *, needs: str = "") -> Path:
     """Write a wheel that holds one module and one text."""
-    path = folder / f"{name}-1.0-py3-none-any.whl"
-    information = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
-    information += f"Requires-Dist: {needs}\n" if needs else ""
+    path, information = folder / f"{name}-1.0-py3-none-any.whl", f"{name}-1.0.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+    metadata += f"Requires-Dist: {needs}\n" if needs else ""
     members = {
         f"{name}/__init__.py": b"",
         f"{name}/text.txt": TEXT,
-        f"{name}-1.0.dist-info/METADATA": information.encode(),
-        f"{name}-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nTag: py3-none-any\n",
+        f"{information}/METADATA": metadata.encode(),
+        f"{information}/WHEEL": b"Wheel-Version: 1.0\nTag: py3-none-any\n",
     }
-    record = "".join(f"{member},,\n" for member in [*members, f"{name}-1.0.dist-info/RECORD"])
-    members[f"{name}-1.0.dist-info/RECORD"] = record.encode()
+    record = f"{information}/RECORD"
+    members[record] = "".join(f"{member},,\n" for member in [*members, record]).encode()
     with zipfile.ZipFile(path, "w") as zipped:
         for member, content in members.items():
             zipped.writestr(zipfile.ZipInfo(member), content)  # the same bytes each time
@@ -37,12 +37,9 @@ def build_wheel(folder: Path, name: str, *, needs: str = "") -> Path:
 
 def write_lock(root: Path, name: str, *wheels: Path):
     """Write a lock with one hash for each wheel."""
-    lines = [
-        f"{wheel.name.split('-')[0].replace('_', '-')}==1.0 "
-        f"--hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
-        for wheel in wheels
-    ]
-    (root / name).write_text("".join(lines))
+    names = [wheel.name.split("-")[0].replace("_", "-") for wheel in wheels]
+    pins = zip(names, map(data.compute_sha256, wheels), strict=True)
+    (root / name).write_text("".join(f"{n}==1.0 --hash=sha256:{digest}\n" for n, digest in pins))
 
 
 @pytest.fixture
@@ -57,12 +54,10 @@ def course(tmp_path, monkeypatch):
     main = build_wheel(index, "main_part", needs="needed_part")
     write_lock(root, "requirements.lock", main, build_wheel(index, "needed_part"))
     (root / "requirements-torch.txt").write_text("torch==1.0\nunrelated==1.0\n")
-    unrelated = build_wheel(index, "unrelated", needs="torch")
-    write_lock(root, "requirements-torch.lock", unrelated)
+    write_lock(root, "requirements-torch.lock", build_wheel(index, "unrelated", needs="torch"))
     build_wheel(index, "torch")
-    content = build_wheel(index, "tiny_novel").read_bytes()
-    wheel = {"project": "tiny-novel", "version": "1.0", "bytes": len(content)}
-    wheel["sha256"] = hashlib.sha256(content).hexdigest()
+    wheel = {"project": "tiny-novel", "version": "1.0", "bytes": 1000}
+    wheel["sha256"] = data.compute_sha256(build_wheel(index, "tiny_novel"))
     file = {"name": "text.txt", "bytes": len(TEXT), "sha256": hashlib.sha256(TEXT).hexdigest()}
     files = [file | {"member": "tiny_novel/text.txt"}]
     registry = {
@@ -70,10 +65,11 @@ def course(tmp_path, monkeypatch):
         "saga": {"tier": "web", "files": [file | {"urls": []}]},
     }
     monkeypatch.setattr(entry, "ROOT", root)
-    monkeypatch.setattr(wheelhouse, "load_registry", lambda: registry)
-    monkeypatch.setattr(data, "load_registry", lambda: registry)
-    for name, value in {"CONFIG_FILE": os.devnull, "NO_INDEX": "1", "FIND_LINKS": index}.items():
-        monkeypatch.setenv(f"PIP_{name}", str(value))
+    for module in (wheelhouse, data):
+        monkeypatch.setattr(module, "load_registry", lambda: registry)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
     monkeypatch.setenv("TORCH_INDEX", "")
     return root
 

@@ -6,22 +6,18 @@ holds an uploaded copy. Both come from a snapshot of this folder (uncommitted ch
 instead of the network.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
-import nbformat
-
-from tools.refresh import NotebookError, find_notebooks, read_notebook, run_cells
-from tools.run_course import Outcome, judge, make_table, read_json, watch
+from tools.refresh import ROOT, find_notebooks
+from tools.run_course import make_table, run_notebook
 from tools.sync import load_project
-
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "build" / "colab-results"
 
 
 def call_git(*arguments: str, folder: Path) -> str:
@@ -48,21 +44,19 @@ def make_snapshot(source: Path, target: Path) -> Path:
     return target
 
 
-def run_as_colab(
-    notebook: nbformat.NotebookNode, *, address: str, snapshot: Path, content: Path, **env: str
-) -> None:
-    """Run the cells of a notebook as Colab would.
+@contextlib.contextmanager
+def pretend(address: str, snapshot: Path, content: Path) -> Iterator[dict[str, str]]:
+    """Prepare what a kernel needs to take this machine for Colab.
 
     Args:
-        notebook: its outputs are replaced.
-        address: what its first cell clones; "" if the course is uploaded instead.
+        address: what a first cell clones; "" if the course is uploaded instead.
         snapshot: the local repository that git is to take for it, and what is uploaded.
         content: the working folder, Colab's `/content`.
-        env: further environment variables of the kernel.
 
-    Raises:
-        NotebookError: a cell failed.
+    Yields:
+        The environment variables of the kernel.
     """
+    env = {}
     if address:
         env |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_VALUE_0": address}
         env |= {"GIT_CONFIG_KEY_0": f"url.{snapshot.resolve().as_uri()}.insteadOf"}
@@ -75,8 +69,7 @@ def run_as_colab(
             new.mkdir(parents=True)
         (package / "__init__.py").touch()
         (startup / "00.py").write_text("import google.colab\n")
-        env |= {"PYTHONPATH": folder, "IPYTHONDIR": str(Path(folder, "ipython"))}
-        run_cells(notebook, content, environment=env)
+        yield env | {"PYTHONPATH": folder, "IPYTHONDIR": str(Path(folder, "ipython"))}
 
 
 def main(numbers: list[str]) -> int:
@@ -86,25 +79,16 @@ def main(numbers: list[str]) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    outcomes = [Outcome(path.stem) for path in paths]
+    outcomes = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         snapshot = make_snapshot(ROOT, Path(folder, "snapshot"))
-        for path, outcome in zip(paths, outcomes, strict=True):
-            content, record = Path(folder, path.stem), RESULTS / f"{outcome.number}.json"
+        for path in paths:
+            content = Path(folder, path.stem)
             content.mkdir()
-            record.unlink(missing_ok=True)
-            places = {"address": load_project(ROOT)[0], "snapshot": snapshot, "content": content}
-            started = time.monotonic()
-            try:
-                with watch(outcome):
-                    run_as_colab(read_notebook(path), **places, COURSE_RESULTS=str(RESULTS))
-                outcome.result = read_json(record)
-                judge(outcome)
-            except NotebookError as error:  # the others still run
-                outcome.verdict, outcome.reason = "failed", str(error).splitlines()[0]
-                print(error, file=sys.stderr)
-            outcome.seconds = time.monotonic() - started
-            print(f"{path.stem}  {outcome.seconds:.0f} s, {outcome}", flush=True)
+            with pretend(load_project(ROOT)[0], snapshot, content) as env:
+                places = {"build": ROOT / "build" / "colab-results", "folder": content}
+                outcomes.append(run_notebook(path, ROOT, **places, **env))
+            print(f"{path.stem}  {outcomes[-1]}", flush=True)
     print(f"\n{make_table(outcomes)}")
     return int(any(outcome.verdict == "failed" for outcome in outcomes))
 

@@ -99,12 +99,14 @@ def run_cells(
     )
     client.log.disabled = True  # its messages say less than NotebookError
     silence = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)  # cells print by messages
-    where, reason, trace = "before its first cell", "", ""
+    where, section, reason, trace = "before its first cell", "", "", ""
     try:
         with client.setup_kernel(cwd=str(folder), env=os.environ | (environment or {}), **silence):
             for index, cell in enumerate(notebook.cells):
-                section = find_section(notebook.cells[:index])
-                where = f'in "{section}", cell {index + 1}' if section else f"in cell {index + 1}"
+                if cell.cell_type == "markdown":
+                    headings = re.findall(r"^## +(.+?) *#*$", cell.source, re.M)
+                    section = f'"{headings[-1]}", ' if headings else section
+                where = f"in {section}cell {index + 1}"
                 try:
                     client.execute_cell(cell, index)
                 except CellExecutionError as error:
@@ -126,12 +128,6 @@ def run_cells(
 def flatten(message: object) -> str:
     """Return a message as one line, cut if it is long."""
     return f"{' '.join(str(message).split()):.300}"
-
-
-def find_section(cells: list[nbformat.NotebookNode]) -> str:
-    """Return the last H2 heading in these cells, `""` if there is none."""
-    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    return (re.findall(r"^## +(.+?) *#*$", text, re.M) or [""])[-1]
 
 
 def ask_for_claim(client: NotebookClient) -> str:

@@ -26,16 +26,8 @@ from pathlib import Path
 
 import psutil
 
-from tools.refresh import (
-    ROOT,
-    TIMEOUT,
-    NotebookError,
-    find_notebooks,
-    publish_results,
-    read_notebook,
-    run_cells,
-    write_notebook,
-)
+from tools import refresh
+from tools.refresh import ROOT, TIMEOUT, NotebookError
 from utils.results import passes_floor, write_json, write_whole
 from utils.runtime import describe_machine
 
@@ -70,30 +62,39 @@ class Outcome:
         return f"{self.verdict}{between}{self.reason}".strip()
 
 
-def run_notebook(path: Path, root: Path, timeout: float = TIMEOUT) -> Outcome:
-    """Run one notebook into build/ and judge the result that it records.
+def run_notebook(
+    path: Path, root: Path, *, build: Path | None = None, folder: Path | None = None, **env: str
+) -> Outcome:
+    """Run one notebook, keep what it shows and records, and judge its result.
 
     It fails if it does not run to its end, if it records no result (00 need not), or if the
     result misses its floor. Results of earlier runs do not count.
+
+    Args:
+        path: the committed notebook, which stays as it is.
+        root: the course folder.
+        build: where outputs and results go, by default build/.
+        folder: the working directory, by default that of the outputs.
+        env: further variables of the kernel.
     """
     outcome, start, failure = Outcome(path.stem), time.monotonic(), ""
-    shown, log, record, stamp = made = locate(path, root)
+    shown, log, record, stamp = made = locate(path, build or root / "build")
     try:
         for old in made:
             old.unlink(missing_ok=True)
         shown.parent.mkdir(parents=True, exist_ok=True)
         before = compute_fingerprint(path, root)
-        notebook = read_notebook(path)
+        notebook = refresh.read_notebook(path)
         with tempfile.TemporaryDirectory() as staged:
-            settings = {"environment": {"COURSE_RESULTS": staged}, "timeout": timeout}
+            place, env = folder or shown.parent, {"COURSE_RESULTS": staged, **env}
             try:
                 with watch(outcome):
-                    run_cells(notebook, shown.parent, **settings)
+                    refresh.run_cells(notebook, place, environment=env, timeout=TIMEOUT)
             except NotebookError:
-                write_notebook(notebook, shown)
+                refresh.write_notebook(notebook, shown)
                 raise
-            write_notebook(notebook, shown)
-            publish_results(staged, record.parent)
+            refresh.write_notebook(notebook, shown)
+            refresh.publish_results(staged, record.parent)
         outcome.result = read_json(record)
         judge(outcome)
     except NotebookError as error:
@@ -102,8 +103,7 @@ def run_notebook(path: Path, root: Path, timeout: float = TIMEOUT) -> Outcome:
         failure = f"in its files: {error}"
     outcome.seconds = time.monotonic() - start
     if failure:
-        outcome.verdict = "failed"
-        outcome.reason = f"{failure.splitlines()[0]}; alone: python course.py run {outcome.number}"
+        outcome.verdict, outcome.reason = "failed", failure.splitlines()[0]
     with contextlib.suppress(OSError):
         if "\n" in failure:
             outcome.reason += f"; more: {log.relative_to(root).as_posix()}"
@@ -113,11 +113,11 @@ def run_notebook(path: Path, root: Path, timeout: float = TIMEOUT) -> Outcome:
     return outcome
 
 
-def locate(path: Path, root: Path) -> list[Path]:
+def locate(path: Path, build: Path) -> list[Path]:
     """Return where a run leaves outputs, traceback, result, and the mark that it can be kept."""
     names = [f"notebooks/{path.name}", f"notebooks/{path.name[:2]}.log"]
     names += [f"results/{path.name[:2]}.json", f"results/{path.name[:2]}.kept"]
-    return [root / "build" / name for name in names]
+    return [build / name for name in names]
 
 
 def judge(outcome: Outcome) -> None:
@@ -132,7 +132,7 @@ def judge(outcome: Outcome) -> None:
 
 def load_kept(path: Path, root: Path = ROOT) -> Outcome | None:
     """Return what came of an earlier run, if nothing changed since that it follows from."""
-    shown, _, record, stamp = locate(path, root)
+    shown, _, record, stamp = locate(path, root / "build")
     kept = read_json(stamp)
     if kept.get("fingerprint") != compute_fingerprint(path, root):
         return None
@@ -155,7 +155,7 @@ def read_past(path: Path, root: Path) -> dict:
 
 def compute_fingerprint(path: Path, root: Path) -> str:
     """Return a hash of all that a result follows from: files, packages, machine, variables."""
-    files = [path, Path(__file__), Path(__file__).with_name("refresh.py")]
+    files = [path, Path(__file__), Path(refresh.__file__)]
     files += root.glob("requirements*")
     files += [p for name in ("utils", "data") for p in (root / name).rglob("*")]
     parts = [platform.python_version(), describe_machine(), str(count_processors())]
@@ -245,28 +245,29 @@ def describe_cost(outcomes: Collection[Outcome], factor: float) -> str:
     """Return the cost of the lessons that ran to their end, beside the budget of this machine."""
     done = [each for each in outcomes if each.verdict in ("ok", "kept") and each.number != "00"]
     total, most = sum(each.cpu_seconds for each in done), BUDGET_MOST * factor
-    text = (
+    lines = [
         f"CPU-seconds of {len(done)} lessons: {total:,.0f}, {total / max(1, len(done)):.0f} on "
         f"average; budget here: {BUDGET_AVERAGE * factor:.0f} on average, {most:.0f} at most, "
-        f"{BUDGET_MEMORY} GB\n(on the ledger's machine {BUDGET_AVERAGE} and {BUDGET_MOST})"
-    )
-    above = [
-        f"{each.number} ({each.cpu_seconds:.0f}, {each.memory / 1e9:.1f} GB)"
-        for each in done
-        if each.cpu_seconds > most
-        or each.memory > 1e9 * BUDGET_LARGE.get(each.number, BUDGET_MEMORY)
+        f"{BUDGET_MEMORY} GB",
+        f"(on the ledger's machine {BUDGET_AVERAGE} and {BUDGET_MOST})",
     ]
-    return f"{text}\nabove the budget: {', '.join(above)}" if above else text
+    for each in done:
+        memory = each.memory / 1e9
+        if each.cpu_seconds > most or memory > BUDGET_LARGE.get(each.number, BUDGET_MEMORY):
+            lines.append(
+                f"above the budget: {each.number} ({each.cpu_seconds:.0f}, {memory:.1f} GB)"
+            )
+    return "\n".join(lines)
 
 
 def run_course(numbers: Sequence[str] = (), root: Path = ROOT) -> int:
     """Run the notebooks of these numbers, or all whose result is not kept; print the table.
 
     Returns:
-        The exit code: 0 if nothing failed, 1 if a notebook failed, 2 if there is none to run.
+        The exit code: 1 if a notebook failed, 2 if there is none to run.
     """
     try:
-        paths = [path for number in numbers or [""] for path in find_notebooks(number, root)]
+        paths = [path for n in numbers or [""] for path in refresh.find_notebooks(n, root)]
         if not paths:
             raise ValueError(f"there are no notebooks in {root / 'notebooks'}")
     except ValueError as error:
@@ -283,6 +284,8 @@ def run_course(numbers: Sequence[str] = (), root: Path = ROOT) -> int:
         shortage = find_shortage(path, root)
         skipped = Outcome(path.stem, verdict="skipped", reason=shortage)
         outcomes[path] = outcome = skipped if shortage else run_notebook(path, root)
+        if outcome.verdict == "failed":
+            outcome.reason += f"; alone: python course.py run {outcome.number}"
         print(f"  {outcome.seconds:.0f} s, {outcome.cpu_seconds:.0f} CPU-seconds, {outcome}")
     print(f"\n{make_table(outcomes.values())}\n\n{describe_cost(outcomes.values(), factor)}")
     if kept:
