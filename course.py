@@ -111,12 +111,8 @@ def set_up(environment=ENVIRONMENT, extras=(), deep=False):
     """Return the interpreter of a right environment, which is built anew if there is none.
 
     It is never repaired by installing over it. The old one is moved aside, comes back if
-    the new one cannot be built, and goes when the new one is ready.
-
-    Args:
-        environment: the folder.
-        extras: which of EXTRAS to add to those that it has.
-        deep: import every package of an environment that is there, too.
+    the new one cannot be built, and goes when the new one is ready. `extras` are added to
+    those that it has; `deep` imports every package of an environment that is there, too.
 
     Raises:
         RuntimeError: it could not be built; the message says why and what to do.
@@ -176,17 +172,12 @@ def install(environment, extras):
         steps["torch"] = [*pip, "--no-deps", *list_torch()]
     if extras:
         steps["extras"] = [*pip, "--require-hashes", *locks]
+    options = {"env": clean_environ(), "stdin": subprocess.PIPE, "start_new_session": True}
     with open(log, "wb") as stream:
         for title, (executable, *module) in steps.items():
             print(f"  {title} ...", flush=True)
-            process = subprocess.Popen(
-                [executable, "-I", "-c", WATCHED, *module],
-                env=clean_environ(),
-                stdin=subprocess.PIPE,
-                stdout=stream,
-                stderr=stream,
-                start_new_session=True,
-            )
+            command = [executable, "-I", "-c", WATCHED, *module]
+            process = subprocess.Popen(command, stdout=stream, stderr=stream, **options)
             try:
                 process.wait()
             finally:
@@ -223,12 +214,11 @@ def list_steps(command, numbers):
 
 def run_steps(python, command, numbers):
     """Run the steps of a command up to the first that fails; return its exit code."""
+    folder = ROOT / "notebooks" if command == "lab" else ROOT
     for step in list_steps(command, numbers):
         offline = OFFLINE if command != "lab" and step != ["utils.data"] else {}
-        folder = ROOT / "notebooks" if command == "lab" else ROOT
-        process = subprocess.Popen(
-            [python, "-m", *step], env=dict(clean_environ(), **offline), cwd=folder
-        )
+        environ = dict(clean_environ(), **offline)
+        process = subprocess.Popen([python, "-m", *step], env=environ, cwd=folder)
         while process.poll() is None:
             try:
                 process.wait()

@@ -51,10 +51,7 @@ class Outcome:
     verdict: str = "ok"  # or "kept", "skipped", "failed"
     reason: str = ""  # follows the verdict "skipped" or "failed"
 
-    @property
-    def number(self) -> str:
-        """The number of the notebook, for example `"01"`."""
-        return self.notebook[:2]
+    number = property(lambda self: self.notebook[:2])  # for example "01"
 
     def __str__(self) -> str:
         """Verdict and reason as they stand in a row."""
@@ -172,13 +169,12 @@ def count_processors() -> int:
     return len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else os.cpu_count()
 
 
-def find_shortage(path: Path, root: Path = ROOT) -> str:
+def find_shortage(path: Path, root: Path) -> str:
     """Return what a notebook lacks of memory, by its result in the ledger; `""` if nothing."""
     needed = read_past(path, root).get("peak_memory_gb", -MARGIN) + MARGIN
     free = psutil.virtual_memory().available / 1e9
-    if free >= needed:
-        return ""
-    return f"needs {needed:.1f} GB, {free:.1f} GB are free; close other programs"
+    said = f"needs {needed:.1f} GB, {free:.1f} GB are free; close other programs"
+    return "" if free >= needed else said
 
 
 @contextlib.contextmanager
@@ -252,11 +248,9 @@ def describe_cost(outcomes: Collection[Outcome], factor: float) -> str:
         f"(on the ledger's machine {BUDGET_AVERAGE} and {BUDGET_MOST})",
     ]
     for each in done:
-        memory = each.memory / 1e9
-        if each.cpu_seconds > most or memory > BUDGET_LARGE.get(each.number, BUDGET_MEMORY):
-            lines.append(
-                f"above the budget: {each.number} ({each.cpu_seconds:.0f}, {memory:.1f} GB)"
-            )
+        number, cpu_seconds, memory = each.number, each.cpu_seconds, each.memory / 1e9
+        if cpu_seconds > most or memory > BUDGET_LARGE.get(number, BUDGET_MEMORY):
+            lines.append(f"above the budget: {number} ({cpu_seconds:.0f}, {memory:.1f} GB)")
     return "\n".join(lines)
 
 
