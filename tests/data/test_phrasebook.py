@@ -133,13 +133,12 @@ def test_held_out_combinations_never_meet_in_training(tools, generated, table):
 
     def find(word):
         """Return the training sentences that hold a form of a word, whatever it is there."""
-        verb, noun = grammar.VERBS.get(word, {}), grammar.NOUNS.get(word, {})
-        forms = {
-            word,
-            noun.get("plural"),
-            *(verb.get(f) for f in ("s", "ing", "past", "participle")),
-        }
-        return {i for i, text in enumerate(train) if any(f" {f} " in text for f in forms if f)}
+        tables = (grammar.VERBS, grammar.NOUNS, grammar.ADJECTIVES)
+        verb, noun, adjective = (table.get(word, {}) for table in tables)
+        bigger = adjective.get("comparative") or word
+        forms = {word, noun.get("plural", word), bigger, f"{bigger[:-1]}st"}
+        forms |= {verb.get(form) for form in ("s", "ing", "past", "participle")} - {"", None}
+        return {i for i, text in enumerate(train) if any(f" {f} " in text for f in forms)}
 
     holders = {word: find(word) for word in set().union(*held_out)}
     assert len(held_out) >= 50
