@@ -78,7 +78,7 @@ def test_make_passes_the_numbers_on():
 
 
 def test_tests_run_from_another_folder(tmp_path):
-    tests = str(ROOT / "tests" / "test_notebook_rules.py")
+    tests = str(ROOT / "tests" / "notebooks" / "test_notebook_rules.py")
     code, printed = run(sys.executable, "-m", "pytest", "-q", tests, "-k", "code", cwd=tmp_path)
     assert code == 0 and "passed" in printed, printed
 
