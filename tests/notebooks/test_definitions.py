@@ -127,8 +127,10 @@ def main(number=""):
 
 
 def test_copies_pass_the_tests_of_their_twins():
-    done = subprocess.run([sys.executable, __file__], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-1000:]
+    command, pipes = [sys.executable, __file__], {"stdout": subprocess.PIPE, "text": True}
+    done = subprocess.run(command, cwd=ROOT, stderr=subprocess.STDOUT, **pipes)
+    print(done.stdout[-4000:])
+    assert done.returncode == 0
 
 
 if __name__ == "__main__":
