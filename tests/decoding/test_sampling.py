@@ -163,13 +163,13 @@ def test_same_seed_same_text_and_a_stream_is_the_text(model):
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_short_texts_begin_a_long_one_and_share_its_program(monkeypatch, temperature):
     model = gpt2.GPT2(dataclasses.replace(CONFIG, context_length=64))
-    shapes, read = set(), model.read
+    shapes, read = set(), model.compute_hidden_states
 
     def watch(token_ids, num_padding, cache, **settings):
         shapes.add(cache[0][0].shape)
         return read(token_ids, num_padding, cache, **settings)
 
-    monkeypatch.setattr(model, "read", watch)
+    monkeypatch.setattr(model, "compute_hidden_states", watch)
     generator = Generator(model, temperature=temperature)
     long = np.stack(generator(PROMPTS, 30, seed=1))
     for length in (1, 7):
