@@ -4,11 +4,8 @@ import importlib.util
 import inspect
 import json
 import os
-import shutil
 import subprocess
 import sys
-import zipfile
-from pathlib import Path
 
 import keras
 import numpy as np

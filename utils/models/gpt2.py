@@ -66,6 +66,17 @@ def get_config(size: str) -> GPT2Config:
     return SIZES[size]
 
 
+class ConfiguredModel(keras.Model):
+    """A model of which Keras saves the `config`, a `GPT2Config`, and builds it anew from that."""
+
+    def get_config(self):
+        return super().get_config() | {"config": dataclasses.asdict(self.config)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(GPT2Config(**config.pop("config")), **config)
+
+
 # Layers that have their weights from the start, drawn as GPT-2's were
 
 
@@ -220,7 +231,7 @@ def make_attention_mask(S: int, T: int, start=0, num_padding=None):
 
 
 @keras.saving.register_keras_serializable(package="course")
-class GPT2(keras.Model):
+class GPT2(ConfiguredModel):
     """From token ids (B, S) to the scores of the token after each, (B, S, V).
 
     Built in notebook 06.
@@ -280,13 +291,6 @@ class GPT2(keras.Model):
         """Compare vectors (..., D) with the vector of every token: the output is tied."""
         embeddings = ops.cast(self.token_embedding.embeddings, "float32")
         return ops.matmul(ops.cast(x, "float32"), ops.transpose(embeddings))
-
-    def get_config(self):
-        return super().get_config() | {"config": dataclasses.asdict(self.config)}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(GPT2Config(**config.pop("config")), **config)
 
 
 def check_length(length: int, config: GPT2Config) -> int:

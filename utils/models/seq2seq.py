@@ -59,11 +59,8 @@ class CrossAttention(keras.layers.Layer):
             scores = keras.ops.sum(self.scale * both, axis=-1)
         else:
             scores = keras.ops.einsum("btd,bsd->bts", query, keys)
-        scores = keras.ops.cast(scores, "float32")  # float16 cannot hold -1e9
-        mask = memory_mask[:, None]
-        weights = keras.ops.softmax(keras.ops.where(mask, scores, -1e9), axis=-1)
-        weights = keras.ops.where(mask, weights, 0.0)  # also where there is nothing to read
-        weights = keras.ops.cast(weights, memory.dtype)
+        scores = keras.ops.where(memory_mask[:, None], keras.ops.cast(scores, "float32"), -1e9)
+        weights = keras.ops.where(memory_mask[:, None], keras.ops.softmax(scores), 0.0)
         return keras.ops.einsum("bts,bsd->btd", weights, memory), weights
 
     def get_config(self):
