@@ -1,1 +1,12 @@
-"""The models, one file for each architecture. Imports the floor and data."""
+"""The models, one file for each architecture. Imports the floor and data.
+
+`save`, `load` and `pack` keep one in a folder. The imports register with Keras what models are
+made of: after `import utils.models`, Keras' own `load_model` reads them too.
+"""
+
+from utils.data import text
+from utils.models import bert, classifiers, gpt2, layers, seq2seq, transformer
+from utils.models.saving import load, pack, save
+
+__all__ = ["load", "pack", "save"]
+__all__ += ["bert", "classifiers", "gpt2", "layers", "seq2seq", "text", "transformer"]

@@ -182,18 +182,25 @@ class TiedLogits(keras.layers.Layer):
     Built in notebook 12, section 3. Input (..., D), output (..., V).
 
     Args:
-        table: the built `Embedding` layer whose rows are used; it is not copied.
+        encoder: from `build_encoder`; the rows of its table of words are used, not copied.
     """
 
-    def __init__(self, table: keras.layers.Embedding, **kwargs):
+    def __init__(self, encoder: keras.Model, **kwargs):
         super().__init__(**kwargs)
-        self.table = table
+        self.encoder, self.table = encoder, encoder.get_layer("words")
 
     def build(self, shape):
         self.bias = self.add_weight(shape=(self.table.input_dim,), initializer="zeros", name="bias")
 
     def call(self, x):
         return keras.ops.matmul(x, keras.ops.transpose(self.table.embeddings)) + self.bias
+
+    def get_config(self):
+        return super().get_config() | {"encoder": keras.saving.serialize_keras_object(self.encoder)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config.pop("encoder")), **config)
 
 
 def add_word_head(encoder: keras.Model, *, name: str = "word_model") -> keras.Model:
@@ -219,7 +226,7 @@ def add_word_head(encoder: keras.Model, *, name: str = "word_model") -> keras.Mo
     x = keras.layers.Dense(x.shape[-1], "gelu", name="transform")(x)
     epsilon = encoder.get_layer("input_norm").epsilon
     x = keras.layers.LayerNormalization(epsilon=epsilon, name="transform_norm")(x)
-    logits = TiedLogits(encoder.get_layer("words"), name="logits")(x)
+    logits = TiedLogits(encoder, dtype="float32", name="logits")(x)
     return keras.Model([token_ids, places], logits, name=name)
 
 
@@ -296,7 +303,7 @@ def add_classifier(
     states, mask = compute_hidden_states(encoder, token_ids)
     x = states[:, 0] if pooling == "first" else MaskedAveragePooling1D()(states, mask=mask)
     x = keras.layers.Dropout(dropout)(x)
-    probability = keras.layers.Dense(1, "sigmoid", name="probability")(x)
+    probability = keras.layers.Dense(1, "sigmoid", dtype="float32", name="probability")(x)
     return keras.Model(token_ids, probability, name=name)
 
 

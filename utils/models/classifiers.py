@@ -56,7 +56,7 @@ def build_classifier(
     x = keras.layers.SpatialDropout1D(dropout)(x)
     x = keras.layers.Bidirectional(keras.layers.LSTM(hidden_dim, return_sequences=True))(x)
     x = keras.layers.Dropout(dropout)(MaskedMaxPooling1D()(x))
-    probability = keras.layers.Dense(1, activation="sigmoid", name="probability")(x)
+    probability = keras.layers.Dense(1, "sigmoid", dtype="float32", name="probability")(x)
     model = keras.Model(token_ids, probability, name=name)
     accuracy = keras.metrics.MeanMetricWrapper(count_agreement, name="accuracy")
     model.compile(keras.optimizers.Adam(learning_rate), "binary_crossentropy", metrics=[accuracy])
@@ -121,7 +121,7 @@ def build_cnn(
         )
         features.append(MaskedMaxPooling1D()(convolution(x), mask=mask))
     x = keras.layers.Dropout(dropout)(keras.ops.concatenate(features, axis=-1))
-    probability = keras.layers.Dense(1, activation="sigmoid", name="probability")(x)
+    probability = keras.layers.Dense(1, "sigmoid", dtype="float32", name="probability")(x)
     model = keras.Model(token_ids, probability, name=name)
     accuracy = keras.metrics.MeanMetricWrapper(count_agreement, name="accuracy")
     optimizer = keras.optimizers.Adam(learning_rate)
@@ -162,7 +162,7 @@ def build_bigram_average(
     x = keras.layers.SpatialDropout1D(dropout)(x)
     x = MaskedAveragePooling1D()(x, mask=mask)
     x = keras.layers.Dropout(dropout)(x)
-    probability = keras.layers.Dense(1, activation="sigmoid", name="probability")(x)
+    probability = keras.layers.Dense(1, "sigmoid", dtype="float32", name="probability")(x)
     model = keras.Model(token_ids, probability, name=name)
     accuracy = keras.metrics.MeanMetricWrapper(count_agreement, name="accuracy")
     optimizer = keras.optimizers.Adam(learning_rate)
@@ -181,5 +181,6 @@ def average_models(name: str, models: list[keras.Model]) -> keras.Model:
         A model with the same input and output; it shares the weights of `models`.
     """
     token_ids = keras.Input((None,), dtype="int32", name="token_ids")
-    mean = keras.layers.Average(name="mean")([model(token_ids) for model in models])
+    outputs = [model(token_ids) for model in models]
+    mean = keras.layers.Average(dtype="float32", name="mean")(outputs)
     return keras.Model(token_ids, mean, name=name)

@@ -66,6 +66,17 @@ def get_config(size: str) -> GPT2Config:
     return SIZES[size]
 
 
+class ConfiguredModel(keras.Model):
+    """A model of which Keras saves the `config`, a `GPT2Config`, and builds it anew from that."""
+
+    def get_config(self):
+        return super().get_config() | {"config": dataclasses.asdict(self.config)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(GPT2Config(**config.pop("config")), **config)
+
+
 # Layers that have their weights from the start, drawn as GPT-2's were
 
 
@@ -152,7 +163,8 @@ class CausalSelfAttention(keras.layers.Layer):
     def compute_attention_weights(self, queries, keys, mask):
         """Return how much each token takes from each other one: shape (B, H, S, T), sum 1."""
         scores = ops.matmul(queries * queries.shape[-1] ** -0.5, ops.transpose(keys, (0, 1, 3, 2)))
-        return ops.softmax(ops.where(mask, scores, ops.cast(-1e9, scores.dtype)))
+        scores = ops.where(mask, ops.cast(scores, "float32"), -1e9)  # float16 cannot hold -1e9
+        return ops.cast(ops.softmax(scores), keys.dtype)
 
     def call(self, x, mask, cache=None, start=0):
         """Return the gathered vectors (B, S, D), and keys and values of all tokens so far."""
@@ -218,7 +230,8 @@ def make_attention_mask(S: int, T: int, start=0, num_padding=None):
     return mask[:, None], ops.maximum(places - padding[:, None], 0)
 
 
-class GPT2(keras.Model):
+@keras.saving.register_keras_serializable(package="course")
+class GPT2(ConfiguredModel):
     """From token ids (B, S) to the scores of the token after each, (B, S, V).
 
     Built in notebook 06.
@@ -264,7 +277,7 @@ class GPT2(keras.Model):
         Raises:
             ValueError: more tokens than the context holds.
         """
-        S = token_ids.shape[1]
+        S = ops.shape(token_ids)[1]
         T = check_length(S if cache is None else cache[0][0].shape[2], self.config)
         mask, positions = make_attention_mask(S, T, start, num_padding)
         x = self.dropout(self.token_embedding(token_ids) + self.position_embedding(positions))
@@ -276,17 +289,17 @@ class GPT2(keras.Model):
 
     def compute_logits(self, x):
         """Compare vectors (..., D) with the vector of every token: the output is tied."""
-        embeddings = ops.cast(self.token_embedding.embeddings, x.dtype)
-        return ops.matmul(x, ops.transpose(embeddings))
+        embeddings = ops.cast(self.token_embedding.embeddings, "float32")
+        return ops.matmul(ops.cast(x, "float32"), ops.transpose(embeddings))
 
 
 def check_length(length: int, config: GPT2Config) -> int:
-    """Return `length`, a number of tokens, if the context holds so many.
+    """Return `length`, a number of tokens, if the context holds so many or it is symbolic.
 
     Raises:
         ValueError: it does not.
     """
-    if length > config.context_length:
+    if isinstance(length, int) and length > config.context_length:
         raise ValueError(
             f"this model looks at {config.context_length} tokens at most; got {length}: cut the "
             "text at its start, or read it in windows"

@@ -38,7 +38,7 @@ def build_language_model(
     x = keras.layers.Embedding(vocabulary_size, embedding_dim, name="embedding")(token_ids)
     recurrent = getattr(keras.layers, cell)
     x = recurrent(hidden_dim, return_sequences=True, stateful=stateful, name="recurrent")(x)
-    logits = keras.layers.Dense(vocabulary_size, name="logits")(x)
+    logits = keras.layers.Dense(vocabulary_size, dtype="float32", name="logits")(x)
     return keras.Model(token_ids, logits, name=cell.lower())
 
 
@@ -123,7 +123,8 @@ def compute_gradient_by_distance(model: keras.Model, token_ids: np.ndarray) -> n
         states = cell.get_initial_state(batch_size=len(token_ids))
         for t in range(vectors.shape[1]):
             _, states = cell(vectors[:, t], states)
-            states = [states[0] + zeros[t], *states[1:]]
+            zero = keras.ops.cast(zeros[t], states[0].dtype)
+            states = [states[0] + zero, *states[1:]]
         logits = model.get_layer("logits")(states[0])
         nats = keras.ops.sparse_categorical_crossentropy(token_ids[:, -1], logits, from_logits=True)
         return keras.ops.sum(nats)

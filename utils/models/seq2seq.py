@@ -26,7 +26,8 @@ class CrossAttention(keras.layers.Layer):
         score: "dot" (q · m), "general" (q · W m) or "additive" (v · tanh(W q + U m)).
 
     Call with `query` (B, T, D), `memory` (B, S, D) and `memory_mask` (B, S), False on padding.
-    It returns the context (B, T, D) and the weights (B, T, S), whose rows sum to 1.
+    It returns the context (B, T, D) and the weights (B, T, S). The weights of a query sum to 1;
+    where all of the memory is padding, weights and context are 0.
 
     Raises:
         ValueError: there is no such score.
@@ -58,8 +59,8 @@ class CrossAttention(keras.layers.Layer):
             scores = keras.ops.sum(self.scale * both, axis=-1)
         else:
             scores = keras.ops.einsum("btd,bsd->bts", query, keys)
-        scores = keras.ops.where(memory_mask[:, None], scores, -1e9)
-        weights = keras.ops.softmax(scores, axis=-1)
+        scores = keras.ops.where(memory_mask[:, None], keras.ops.cast(scores, "float32"), -1e9)
+        weights = keras.ops.where(memory_mask[:, None], keras.ops.softmax(scores), 0.0)
         return keras.ops.einsum("bts,bsd->btd", weights, memory), weights
 
     def get_config(self):
@@ -114,10 +115,11 @@ def build_translator(
         y = keras.ops.concatenate([y, context], axis=-1)
         y = keras.layers.Dense(hidden_dim, activation="tanh", name="combine")(y)
     y = keras.layers.Dropout(dropout)(y)
-    logits = keras.layers.Dense(target_size, name="logits")(y)
+    logits = keras.layers.Dense(target_size, dtype="float32", name="logits")(y)
     return keras.Model([source_ids, target_ids], logits, name="translator")
 
 
+@keras.saving.register_keras_serializable(package="course")
 def compute_masked_loss(targets, logits):
     """Return the mean cross-entropy of the real tokens, in nats. Built in notebook 05, section 2.
 
@@ -125,11 +127,13 @@ def compute_masked_loss(targets, logits):
         targets: token ids, shape (B, T); 0 is padding and counts nothing.
         logits: shape (B, T, V).
     """
+    logits = keras.ops.cast(logits, "float32")
     nats = keras.ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
     real = keras.ops.cast(keras.ops.not_equal(targets, PADDING), nats.dtype)
     return keras.ops.sum(nats * real) / keras.ops.sum(real)
 
 
+@keras.saving.register_keras_serializable(package="course")
 def compute_masked_accuracy(targets, logits):
     """Return the share of real tokens that are predicted. Built in notebook 05, section 2."""
     predicted = keras.ops.cast(keras.ops.argmax(logits, axis=-1), targets.dtype)

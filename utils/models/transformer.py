@@ -28,9 +28,10 @@ def attend(query, key, value, mask=None):
         Vaswani et al. 2017, Attention Is All You Need, equation 1.
     """
     scores = keras.ops.matmul(query, keras.ops.swapaxes(key, -1, -2)) / query.shape[-1] ** 0.5
+    dtype, scores = scores.dtype, keras.ops.cast(scores, "float32")  # float16 cannot hold -1e9
     if mask is not None:
         scores = keras.ops.where(mask, scores, -1e9)
-    weights = keras.ops.softmax(scores, axis=-1)
+    weights = keras.ops.cast(keras.ops.softmax(scores, axis=-1), dtype)
     return keras.ops.matmul(weights, value), weights
 
 
@@ -47,14 +48,12 @@ def make_causal_mask(length: int):
 
 def split_heads(x, num_heads: int):
     """Cut vectors into H slices: from (B, T, D) to (B, H, T, D / H). Notebook 09, section 3."""
-    B, T, D = keras.ops.shape(x)
-    return keras.ops.swapaxes(keras.ops.reshape(x, (B, T, num_heads, D // num_heads)), 1, 2)
+    return keras.ops.stack(keras.ops.split(x, num_heads, axis=-1), axis=1)
 
 
 def join_heads(x):
     """Undo `split_heads`: from (B, H, T, D / H) to (B, T, D). Built in notebook 09, section 3."""
-    B, H, T, width = keras.ops.shape(x)
-    return keras.ops.reshape(keras.ops.swapaxes(x, 1, 2), (B, T, H * width))
+    return keras.ops.concatenate(keras.ops.unstack(x, axis=1), axis=-1)
 
 
 @keras.saving.register_keras_serializable(package="course")
@@ -154,7 +153,7 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
         T, D = keras.ops.shape(token_ids)[1], self.hidden_dim
         x = keras.ops.take(self.tokens, token_ids, axis=0) * D**0.5
         if self.positions == "sinusoidal":
-            return x + compute_sinusoids(T, D)
+            return x + keras.ops.cast(compute_sinusoids(T, D), x.dtype)
         if self.positions == "learned":
             if isinstance(T, int) and self.length < T:
                 raise ValueError(f"{T} tokens are too many for a table of {self.length} positions")
@@ -311,5 +310,5 @@ def build_transformer(
     source_ids = keras.Input((None,), dtype="int32", name="source_ids")
     target_ids = keras.Input((None,), dtype="int32", name="target_ids")
     states = decoder([target_ids, encoder(source_ids), source_ids])
-    logits = keras.layers.Dense(target_size, name="logits")(states)
+    logits = keras.layers.Dense(target_size, dtype="float32", name="logits")(states)
     return keras.Model([source_ids, target_ids], logits, name="transformer")
