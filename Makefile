@@ -103,7 +103,8 @@ build/colab/.ready: requirements-colab.txt
 # What a notebook has installed before is taken out again: Colab forgets it, too.
 colab: build/colab/.ready
 	build/colab/bin/python -m pip uninstall --quiet --yes \
-	$$(sed -n 's/==.*//p' requirements.txt | grep -vxF "$$(sed -n 's/==.*//p' requirements-colab.txt)")
+	$$(sed -n 's/==.*//p' requirements.txt | grep -vxF "$$(sed -n 's/==.*//p' requirements-colab.txt)") \
+	2> /dev/null
 	PYDEVD_DISABLE_FILE_VALIDATION=1 build/colab/bin/python -m tools.colab $(NB)
 
 checkpoints: data
