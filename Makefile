@@ -6,6 +6,7 @@
 
 # The Python of the environment that is there; PYTHON=python3.12 asks for another.
 PYTHON ?= $(shell test -f .venv/.ready && .venv/bin/python -c "" 2>/dev/null && echo .venv/bin/python || echo python3)
+PYTHON313 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python) python3.13)
 NB ?=
 BIN = .venv/bin
 COURSE = $(PYTHON) course.py
@@ -16,9 +17,13 @@ LOCK = build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 # What PyTorch asks for with a GPU, and the CPU build does not.
 CUDA = cuda-bindings cuda-toolkit nvidia-cudnn-cu13 nvidia-cusparselt-cu13 nvidia-nccl-cu13 \
 	nvidia-nvshmem-cu13 triton
+FAST = augmentation bert bpe classifiers corpora data decoding gpt2 language_models metrics ner \
+	sentences seq2seq smollm2 text training transformer
+TRY = $(OFFLINE) $(1) -m pytest -q $(patsubst %,tests/test_%.py,$(FAST)); tests=$$?; \
+	$(OFFLINE) $(1) -m tools.run_course 02 05 08 && exit $$tests
 
 .PHONY: help setup ready data course test lab clean torch wheelhouse refresh sync deck lint colab \
-	backends lock everywhere address
+	backends lock everywhere avx2 one-core python3.13 address
 
 help:
 	@echo "make course          run every notebook into build/ and print a table (NB='01 02': these)"
@@ -89,8 +94,18 @@ lock:
 	$(LOCK) requirements-torch.txt -c requirements.lock --excludes build/cuda.txt \
 	--no-emit-package torch -o requirements-torch.lock
 
-colab:
-	$(PYTHON) tools/colab.py $(NB)
+build/colab/.ready: requirements-colab.txt
+	$(PYTHON313) -m venv --clear build/colab
+	build/colab/bin/python -m pip install --quiet -r requirements-colab.txt
+	build/colab/bin/python -c "import keras, nbclient, spacy, tensorflow, transformers"
+	touch $@
+
+# What a notebook has installed before is taken out again: Colab forgets it, too.
+colab: build/colab/.ready
+	build/colab/bin/python -m pip uninstall --quiet --yes \
+	$$(sed -n 's/==.*//p' requirements.txt | grep -vxF "$$(sed -n 's/==.*//p' requirements-colab.txt)") \
+	2> /dev/null
+	PYDEVD_DISABLE_FILE_VALIDATION=1 build/colab/bin/python -m tools.colab $(NB)
 
 backends:
 	@$(COURSE) ready jax torch
@@ -100,5 +115,19 @@ backends:
 	$(OFFLINE) KERAS_BACKEND=jax $(BIN)/python -m pytest -q tests/test_gpt2.py tests/test_decoding.py
 	$(OFFLINE) KERAS_BACKEND=torch $(BIN)/python -m pytest -q tests/test_gpt2.py tests/test_decoding.py
 
+# The fast tests of models and data, and the notebooks that train longest, on other machines.
 everywhere: data
-	$(OFFLINE) $(BIN)/python -m tools.everywhere
+	$(MAKE) --keep-going avx2 one-core python3.13
+
+avx2:
+	@case $$(uname -m) in x86_64|amd64) ;; *) echo "$@: skipped, no x86 processor"; exit;; esac; \
+	export ONEDNN_MAX_CPU_ISA=AVX2 XLA_FLAGS=--xla_cpu_max_isa=AVX2; $(call TRY,$(BIN)/python)
+
+one-core:
+	@command -v taskset > /dev/null || { echo "$@: skipped, no taskset (of util-linux)"; exit; }; \
+	$(call TRY,taskset -c 0 $(BIN)/python)
+
+python3.13:
+	@$(PYTHON313) --version || { echo "$@: skipped, no Python 3.13; PYTHON313= names one"; exit; }; \
+	$(PYTHON313) -c "import course; course.set_up(course.BUILD / 'python3.13')" || exit; \
+	$(call TRY,build/python3.13/bin/python)

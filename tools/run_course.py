@@ -20,28 +20,20 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import psutil
 
-from tools.refresh import (
-    ROOT,
-    TIMEOUT,
-    NotebookError,
-    find_notebooks,
-    publish_results,
-    read_notebook,
-    run_cells,
-    write_notebook,
-)
-from utils.results import passes_floor, write_whole
+from tools import refresh
+from tools.refresh import ROOT, TIMEOUT, NotebookError
+from utils.results import passes_floor, write_json, write_whole
 from utils.runtime import describe_machine
 
 HEADER = ("notebook", "metric", "value", "floor", "baseline", "seconds", "CPU-s", "memory", "")
 # For a lesson: CPU-seconds on the ledger's machine on average and at most, GB of memory.
-BUDGET_AVERAGE, BUDGET_MOST, BUDGET_MEMORY = 70, 140, 3  # CPU-seconds, CPU-seconds, GB
+BUDGET_AVERAGE, BUDGET_MOST, BUDGET_MEMORY = 70, 140, 3
 BUDGET_LARGE = {"06": 4}  # GB, where a model of 135 million parameters runs
 MARGIN = 0.3  # GB that shall stay free beside a notebook
 SETTINGS = ("KERAS_", "TF_", "XLA_", "ONEDNN_", "DNNL_", "OMP_")  # variables that move numbers
@@ -59,97 +51,90 @@ class Outcome:
     verdict: str = "ok"  # or "kept", "skipped", "failed"
     reason: str = ""  # follows the verdict "skipped" or "failed"
 
-    @property
-    def number(self) -> str:
-        """The number of the notebook, for example `"01"`."""
-        return self.notebook.split("_")[0]
+    number = property(lambda self: self.notebook[:2])  # for example "01"
+
+    def __str__(self) -> str:
+        """Verdict and reason as they stand in a row."""
+        between = ": " if self.verdict == "skipped" else " "
+        return f"{self.verdict}{between}{self.reason}".strip()
 
 
 def run_notebook(
-    path: Path, root: Path = ROOT, timeout: float = TIMEOUT, title: str = ""
+    path: Path, root: Path, *, build: Path | None = None, folder: Path | None = None, **env: str
 ) -> Outcome:
-    """Run one notebook into build/ and judge the result that it records.
+    """Run one notebook, keep what it shows and records, and judge its result.
 
     It fails if it does not run to its end, if it records no result (00 need not), or if the
     result misses its floor. Results of earlier runs do not count.
 
     Args:
-        path: the committed notebook.
+        path: the committed notebook, which stays as it is.
         root: the course folder.
-        timeout: seconds for the whole notebook.
-        title: shown on a terminal with the seconds that have passed.
+        build: where outputs and results go, by default build/.
+        folder: the working directory, by default that of the outputs.
+        env: further variables of the kernel.
     """
-    outcome = Outcome(path.stem)
-    number, build = outcome.number, root / "build" / "notebooks"
-    log, results = build / f"{number}.log", root / "build" / "results"
-    start, failure = time.monotonic(), ""
+    outcome, start, failure = Outcome(path.stem), time.monotonic(), ""
+    shown, log, record, stamp = made = locate(path, build or root / "build")
     try:
-        for old in (get_stamp(path, root), results / f"{number}.json", build / path.name, log):
+        for old in made:
             old.unlink(missing_ok=True)
-        build.mkdir(parents=True, exist_ok=True)
+        shown.parent.mkdir(parents=True, exist_ok=True)
         before = compute_fingerprint(path, root)
-        notebook = read_notebook(path)
-        with tempfile.TemporaryDirectory() as staged, contextlib.ExitStack() as stack:
+        notebook = refresh.read_notebook(path)
+        with tempfile.TemporaryDirectory() as staged:
+            place, env = folder or shown.parent, {"COURSE_RESULTS": staged, **env}
             try:
-                run_cells(
-                    notebook,
-                    build,
-                    environment={"COURSE_RESULTS": staged},
-                    timeout=timeout,
-                    on_start=lambda pid: stack.enter_context(watch(pid, outcome, title)),
-                )
-            except NotebookError as error:
-                failure = str(error)
-            write_notebook(notebook, build / path.name)
-            if not failure:
-                record = Path(staged) / f"{number}.json"
-                outcome.result, failure = judge(record, needed=number != "00")
-                publish_results(staged, results)
-    except (NotebookError, OSError) as error:  # no notebook; the disk is full, a file is locked
-        failure = str(error) if isinstance(error, NotebookError) else f"in its files: {error}"
+                with watch(outcome):
+                    refresh.run_cells(notebook, place, environment=env, timeout=TIMEOUT)
+            except NotebookError:
+                refresh.write_notebook(notebook, shown)
+                raise
+            refresh.write_notebook(notebook, shown)
+            refresh.publish_results(staged, record.parent)
+        outcome.result = read_json(record)
+        judge(outcome)
+    except NotebookError as error:
+        failure = str(error)
+    except OSError as error:  # the disk is full, a file is locked
+        failure = f"in its files: {error}"
     outcome.seconds = time.monotonic() - start
     if failure:
-        outcome.verdict = "failed"
-        outcome.reason = f"{failure.splitlines()[0]}; alone: python course.py run {number}"
+        outcome.verdict, outcome.reason = "failed", failure.splitlines()[0]
+    with contextlib.suppress(OSError):
         if "\n" in failure:
             outcome.reason += f"; more: {log.relative_to(root).as_posix()}"
-            with contextlib.suppress(OSError):
-                write_whole(log, f"{failure}\n")
-    elif compute_fingerprint(path, root) == before:
-        stamp = {"fingerprint": before, "outcome": asdict(outcome)}
-        with contextlib.suppress(OSError):
-            write_whole(get_stamp(path, root), json.dumps(stamp, indent=1) + "\n")
+            write_whole(log, f"{failure}\n")
+        elif not failure:
+            write_json(stamp, {"fingerprint": before, "outcome": asdict(outcome)})
     return outcome
 
 
-def judge(record: Path, *, needed: bool) -> tuple[dict, str]:
-    """Return a recorded result, and why it is not good enough (empty if it is)."""
-    if not record.exists():
-        return {}, f"at its end: it recorded no result {record.name}" if needed else ""
-    result = json.loads(record.read_text(encoding="utf8"))
-    missing = {"metric", "value", "floor", "baseline", "better"} - result.keys()
-    if missing:
-        return result, f"at its end: its result has no {', '.join(sorted(missing))}"
-    if not passes_floor(result):
-        value, floor = (f"{result[key]:.4g}" for key in ("value", "floor"))
-        return result, f"at its end: {result['metric']} {value} misses the floor {floor}"
-    return result, ""
+def locate(path: Path, build: Path) -> list[Path]:
+    """Return where a run leaves outputs, traceback, result, and the mark that it can be kept."""
+    names = [f"notebooks/{path.name}", f"notebooks/{path.name[:2]}.log"]
+    names += [f"results/{path.name[:2]}.json", f"results/{path.name[:2]}.kept"]
+    return [build / name for name in names]
 
 
-def get_stamp(path: Path, root: Path) -> Path:
-    """Return the file which says that the result of a notebook can be kept."""
-    return root / "build" / "results" / f"{path.stem.split('_')[0]}.kept"
+def judge(outcome: Outcome) -> None:
+    """Raise `NotebookError` if a result is missing or misses its floor."""
+    if not outcome.result and outcome.number != "00":
+        raise NotebookError(f"at its end: it recorded no result {outcome.number}.json")
+    if outcome.result and not passes_floor(outcome.result):
+        value, floor = (f"{outcome.result[key]:.4g}" for key in ("value", "floor"))
+        name = outcome.result["metric"]
+        raise NotebookError(f"at its end: {name} {value} misses the floor {floor}")
 
 
 def load_kept(path: Path, root: Path = ROOT) -> Outcome | None:
     """Return what came of an earlier run, if nothing changed since that it follows from."""
-    stamp = read_json(get_stamp(path, root))
-    if stamp.get("fingerprint") != compute_fingerprint(path, root):
+    shown, _, record, stamp = locate(path, root / "build")
+    kept = read_json(stamp)
+    if kept.get("fingerprint") != compute_fingerprint(path, root):
         return None
-    outcome = Outcome(**stamp["outcome"] | {"verdict": "kept"})
-    result = read_json(root / "build" / "results" / f"{outcome.number}.json")
-    shown = root / "build" / "notebooks" / path.name
-    return outcome if result == outcome.result and shown.exists() else None
+    outcome = Outcome(**kept["outcome"] | {"verdict": "kept"})
+    return outcome if read_json(record) == outcome.result and shown.exists() else None
 
 
 def read_json(path: Path) -> dict:
@@ -160,14 +145,14 @@ def read_json(path: Path) -> dict:
         return {}
 
 
-def compute_fingerprint(path: Path, root: Path) -> str:
-    """Return a hash of all that a result follows from.
+def read_past(path: Path, root: Path) -> dict:
+    """Return the result of a notebook in the ledger."""
+    return read_json(root / "data" / "results" / f"{path.name[:2]}.json")
 
-    These are the notebook, `utils`, the data and models of the repository with registry and
-    ledger, the locks, the runner, the installed packages, Python, the machine, the number of
-    its processors that may be used, and the variables that change how numbers are computed.
-    """
-    files = [path, Path(__file__), Path(__file__).with_name("refresh.py")]
+
+def compute_fingerprint(path: Path, root: Path) -> str:
+    """Return a hash of all that a result follows from: files, packages, machine, variables."""
+    files = [path, Path(__file__), Path(refresh.__file__)]
     files += root.glob("requirements*")
     files += [p for name in ("utils", "data") for p in (root / name).rglob("*")]
     parts = [platform.python_version(), describe_machine(), str(count_processors())]
@@ -184,33 +169,30 @@ def count_processors() -> int:
     return len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else os.cpu_count()
 
 
-def find_shortage(path: Path, root: Path = ROOT) -> str:
+def find_shortage(path: Path, root: Path) -> str:
     """Return what a notebook lacks of memory, by its result in the ledger; `""` if nothing."""
-    number = path.stem.split("_")[0]
-    peak = read_json(root / "data" / "results" / f"{number}.json").get("peak_memory_gb")
+    needed = read_past(path, root).get("peak_memory_gb", -MARGIN) + MARGIN
     free = psutil.virtual_memory().available / 1e9
-    if peak is None or free >= peak + MARGIN:
-        return ""
-    return f"needs {peak + MARGIN:.1f} GB, {free:.1f} GB are free; close other programs"
+    said = f"needs {needed:.1f} GB, {free:.1f} GB are free; close other programs"
+    return "" if free >= needed else said
 
 
 @contextlib.contextmanager
-def watch(pid: int, outcome: Outcome, title: str = "") -> Iterator[None]:
-    """Measure a process and its children 5 times a second; show its seconds on a terminal.
-
-    `outcome` holds the most memory that they had together, and their CPU-seconds.
-    """
+def watch(outcome: Outcome) -> Iterator[None]:
+    """Measure what this process starts 5 times a second; show the seconds on a terminal."""
     done, start = threading.Event(), time.monotonic()
 
     def look() -> None:
-        while True:
-            cpu_seconds, memory = measure_tree(pid)
+        while not done.wait(0.2):
+            cpu_seconds, memory = 0.0, 0
+            for each in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    cpu_seconds += sum(each.cpu_times()[:4])  # its own, its ended children's
+                    memory += each.memory_info().rss
             outcome.cpu_seconds = max(outcome.cpu_seconds, cpu_seconds)
             outcome.memory = max(outcome.memory, memory)
-            if title and sys.stdout.isatty():
-                print(f"\r{title}  {time.monotonic() - start:.0f} s", end="", flush=True)
-            if done.wait(0.2):
-                return
+            if sys.stdout.isatty():
+                print(f"  {time.monotonic() - start:.0f} s", end="\r", flush=True)
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
@@ -219,21 +201,6 @@ def watch(pid: int, outcome: Outcome, title: str = "") -> Iterator[None]:
     finally:
         done.set()
         thread.join()
-
-
-def measure_tree(pid: int) -> tuple[float, int]:
-    """Return CPU-seconds and resident memory (bytes) of a process and its children, ended ones
-    included in the CPU-seconds; 0 if it is gone."""
-    cpu_seconds, memory = 0.0, 0
-    with contextlib.suppress(psutil.Error):
-        process = psutil.Process(pid)
-        for each in [process, *process.children(recursive=True)]:
-            with contextlib.suppress(psutil.Error):
-                times = each.cpu_times()
-                cpu_seconds += times.user + times.system
-                cpu_seconds += times.children_user + times.children_system
-                memory += each.memory_info().rss
-    return cpu_seconds, memory
 
 
 def compare_machine() -> float:
@@ -251,79 +218,54 @@ def compare_machine() -> float:
 
 def estimate_seconds(paths: Sequence[Path], factor: float, root: Path = ROOT) -> float:
     """Return about how many seconds notebooks take here, from the ledger's measured times."""
-    total = 0.0
-    for path in paths:
-        past = read_json(root / "data" / "results" / f"{path.stem.split('_')[0]}.json")
-        processors = past.get("cpu_seconds", 0) / count_processors()
-        total += factor * max(past.get("seconds", 0), processors)
-    return total
+    pasts = [read_past(path, root) for path in paths]
+    pairs = [(past.get("seconds", 0), past.get("cpu_seconds", 0)) for past in pasts]
+    return factor * sum(max(seconds, cpu / count_processors()) for seconds, cpu in pairs)
 
 
-def make_table(outcomes: Sequence[Outcome]) -> str:
+def make_table(outcomes: Collection[Outcome]) -> str:
     """Return the table that a run of the course ends with."""
     rows = [HEADER]
-    for outcome in outcomes:
-        numbers = (outcome.result.get(key) for key in ("value", "floor", "baseline"))
-        ran = outcome.verdict != "skipped"
-        rows.append(
-            (
-                outcome.notebook,
-                str(outcome.result.get("metric", "-")),
-                *("-" if number is None else f"{number:.3f}" for number in numbers),
-                f"{outcome.seconds:.0f}" if ran else "-",
-                f"{outcome.cpu_seconds:.0f}" if ran else "-",
-                f"{outcome.memory / 1e9:.1f} GB" if ran else "-",
-                describe(outcome),
-            )
-        )
+    for each in outcomes:
+        numbers = (each.result.get(key) for key in ("value", "floor", "baseline"))
+        used = f"{each.seconds:.0f}", f"{each.cpu_seconds:.0f}", f"{each.memory / 1e9:.1f} GB"
+        row = [each.notebook, str(each.result.get("metric", "-"))]
+        row += ["-" if number is None else f"{number:.3f}" for number in numbers]
+        rows.append([*row, *("---" if each.verdict == "skipped" else used), str(each)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths[:-1]), *lines[1:]])
 
 
-def describe(outcome: Outcome) -> str:
-    """Return verdict and reason as they stand in a row."""
-    between = ": " if outcome.verdict == "skipped" else " "
-    return f"{outcome.verdict}{between}{outcome.reason}".strip()
-
-
-def describe_cost(outcomes: Sequence[Outcome], factor: float) -> str:
+def describe_cost(outcomes: Collection[Outcome], factor: float) -> str:
     """Return the cost of the lessons that ran to their end, beside the budget of this machine."""
     done = [each for each in outcomes if each.verdict in ("ok", "kept") and each.number != "00"]
-    total = sum(each.cpu_seconds for each in done)
-    text = (
+    total, most = sum(each.cpu_seconds for each in done), BUDGET_MOST * factor
+    lines = [
         f"CPU-seconds of {len(done)} lessons: {total:,.0f}, {total / max(1, len(done)):.0f} on "
-        f"average; budget here: {BUDGET_AVERAGE * factor:.0f} on average, "
-        f"{BUDGET_MOST * factor:.0f} at most, {BUDGET_MEMORY} GB\n(on the ledger's machine "
-        f"{BUDGET_AVERAGE} and {BUDGET_MOST})"
-    )
-    above = [
-        f"{each.number} ({each.cpu_seconds:.0f}, {each.memory / 1e9:.1f} GB)"
-        for each in done
-        if each.cpu_seconds > BUDGET_MOST * factor
-        or each.memory > 1e9 * BUDGET_LARGE.get(each.number, BUDGET_MEMORY)
+        f"average; budget here: {BUDGET_AVERAGE * factor:.0f} on average, {most:.0f} at most, "
+        f"{BUDGET_MEMORY} GB",
+        f"(on the ledger's machine {BUDGET_AVERAGE} and {BUDGET_MOST})",
     ]
-    return f"{text}\nabove the budget: {', '.join(above)}" if above else text
+    for each in done:
+        number, cpu_seconds, memory = each.number, each.cpu_seconds, each.memory / 1e9
+        if cpu_seconds > most or memory > BUDGET_LARGE.get(number, BUDGET_MEMORY):
+            lines.append(f"above the budget: {number} ({cpu_seconds:.0f}, {memory:.1f} GB)")
+    return "\n".join(lines)
 
 
-def run_course(numbers: Sequence[str] = (), root: Path = ROOT, timeout: float = TIMEOUT) -> int:
+def run_course(numbers: Sequence[str] = (), root: Path = ROOT) -> int:
     """Run the notebooks of these numbers, or all whose result is not kept; print the table.
 
-    Args:
-        numbers: for example `["01", "05"]`; empty for all.
-        root: the course folder.
-        timeout: seconds for each notebook.
-
     Returns:
-        The exit code: 0 if nothing failed, 1 if a notebook failed, 2 if there is none to run.
+        The exit code: 1 if a notebook failed, 2 if there is none to run.
     """
     try:
-        paths = [path for number in numbers or [""] for path in find_notebooks(number, root)]
+        paths = [path for n in numbers or [""] for path in refresh.find_notebooks(n, root)]
+        if not paths:
+            raise ValueError(f"there are no notebooks in {root / 'notebooks'}")
     except ValueError as error:
         print(error, file=sys.stderr)
-        return 2
-    if not paths:
-        print(f"there are no notebooks in {root / 'notebooks'}", file=sys.stderr)
         return 2
     outcomes = {path: None if numbers else load_kept(path, root) for path in paths}
     missing = [path for path, outcome in outcomes.items() if outcome is None]
@@ -332,23 +274,19 @@ def run_course(numbers: Sequence[str] = (), root: Path = ROOT, timeout: float = 
     kept = len(outcomes) - len(missing)
     print(f"{len(missing)} to run, about {minutes} min; {kept} kept", flush=True)
     for index, path in enumerate(missing, 1):
-        title = f"[{index}/{len(missing)}] {path.stem}"
-        print(title, end="" if sys.stdout.isatty() else "\n", flush=True)
+        print(f"[{index}/{len(missing)}] {path.stem}", flush=True)
         shortage = find_shortage(path, root)
-        if shortage:
-            outcome = Outcome(path.stem, verdict="skipped", reason=shortage)
-        else:
-            outcome = run_notebook(path, root, timeout, title)
-        outcomes[path] = outcome
-        start = f"\r{title}" if sys.stdout.isatty() else " "
-        used = f"{outcome.seconds:.0f} s, {outcome.cpu_seconds:.0f} CPU-seconds"
-        print(f"{start}  {used}, {describe(outcome)}", flush=True)
+        skipped = Outcome(path.stem, verdict="skipped", reason=shortage)
+        outcomes[path] = outcome = skipped if shortage else run_notebook(path, root)
+        if outcome.verdict == "failed":
+            outcome.reason += f"; alone: python course.py run {outcome.number}"
+        print(f"  {outcome.seconds:.0f} s, {outcome.cpu_seconds:.0f} CPU-seconds, {outcome}")
     print(f"\n{make_table(outcomes.values())}\n\n{describe_cost(outcomes.values(), factor)}")
     if kept:
         print("kept: nothing changed since; name a notebook, or delete build/results, to run it")
     counts = Counter(outcome.verdict for outcome in outcomes.values())
-    counts = {name: counts[name] for name in ("ok", "kept", "skipped", "failed")}
-    print(", ".join(f"{n} {name}" for name, n in counts.items() if n or name != "kept"), flush=True)
+    names = [name for name in ("ok", "kept", "skipped", "failed") if name != "kept" or kept]
+    print(", ".join(f"{counts[name]} {name}" for name in names), flush=True)
     return int(counts["failed"] > 0)
 
 
