@@ -60,10 +60,6 @@ for package, pin in (pin.split("==") for pin in pins):
 """
 
 
-class SetupError(RuntimeError):
-    """The environment could not be made; the message says why and what to do."""
-
-
 def clean_environ():
     """Return the variables for every program that is started from here."""
     environ = os.environ.items()
@@ -115,15 +111,11 @@ def set_up(environment=ENVIRONMENT, extras=(), deep=False):
     """Return the interpreter of a right environment, which is built anew if there is none.
 
     It is never repaired by installing over it. The old one is moved aside, comes back if
-    the new one cannot be built, and goes when the new one is ready.
-
-    Args:
-        environment: the folder.
-        extras: which of EXTRAS to add to those that it has.
-        deep: import every package of an environment that is there, too.
+    the new one cannot be built, and goes when the new one is ready. `extras` are added to
+    those that it has; `deep` imports every package of an environment that is there, too.
 
     Raises:
-        SetupError: it could not be built.
+        RuntimeError: it could not be built; the message says why and what to do.
     """
     old = environment.with_name(f"{environment.name}.old")
     BUILD.mkdir(exist_ok=True)
@@ -144,11 +136,9 @@ def set_up(environment=ENVIRONMENT, extras=(), deep=False):
             remove(old)
             return get_python(environment)
         print(f"Setting up {environment} with Python {VERSION}; this takes minutes", flush=True)
-        if stamp or not os.path.lexists(old):
-            remove(old)
-            if os.path.lexists(environment):
-                environment.rename(old)
-        remove(environment)
+        remove(old)
+        if os.path.lexists(environment):
+            environment.rename(old)
         try:
             install(environment, extras)
             (environment / ".part").write_text(json.dumps(wanted), encoding="utf8")
@@ -173,42 +163,37 @@ def list_torch():
 def install(environment, extras):
     """Make an environment, install what the locks pin, and import it."""
     start, log, python = time.monotonic(), BUILD / "setup.log", get_python(environment)
-    pip = ["pip", "install", "--no-input", "--progress-bar=off", "--only-binary=:all:"]
+    pip = [python, "pip", "install", "--no-input", "--progress-bar=off", "--only-binary=:all:"]
     lock, *locks = [f"--requirement={path}" for path in list_files(extras, "lock")]
     # The Python that runs this may be the one of the environment that was just moved aside.
     steps = {"venv": [sys._base_executable, "venv", str(environment)]}
-    steps["packages"] = [python, *pip, "--require-hashes", lock]
+    steps["packages"] = [*pip, "--require-hashes", lock]
     if "torch" in extras:
-        steps["torch"] = [python, *pip, "--no-deps", *list_torch()]
+        steps["torch"] = [*pip, "--no-deps", *list_torch()]
     if extras:
-        steps["extras"] = [python, *pip, "--require-hashes", *locks]
+        steps["extras"] = [*pip, "--require-hashes", *locks]
+    options = {"env": clean_environ(), "stdin": subprocess.PIPE, "start_new_session": True}
     with open(log, "wb") as stream:
         for title, (executable, *module) in steps.items():
             print(f"  {title} ...", flush=True)
-            process = subprocess.Popen(
-                [executable, "-I", "-c", WATCHED, *module],
-                env=clean_environ(),
-                stdin=subprocess.PIPE,
-                stdout=stream,
-                stderr=stream,
-                start_new_session=True,
-            )
+            command = [executable, "-I", "-c", WATCHED, *module]
+            process = subprocess.Popen(command, stdout=stream, stderr=stream, **options)
             try:
                 process.wait()
             finally:
-                process.stdin.close()
+                process.stdin.close()  # which ends what still runs
                 process.wait()
             if process.returncode:
                 said = log.read_text(encoding="utf8", errors="replace").splitlines()
                 print(*[s for s in said if s[:7] != "WARNING"][-9:], sep="\n", file=sys.stderr)
-                raise SetupError(
+                raise RuntimeError(
                     f"the step '{title}' failed (see above, and {log}). Check the network, the "
                     "free space and the index that pip is set to, and run again."
                 )
     print("  importing every package ...", flush=True)
     problem = find_problem(environment, extras, deep=True)
     if problem:
-        raise SetupError(
+        raise RuntimeError(
             f"pip reported success, but the environment does not work: {problem}. Look with "
             "`python -m pip config list` for dry-run, target, prefix or root and remove them."
         )
@@ -229,12 +214,11 @@ def list_steps(command, numbers):
 
 def run_steps(python, command, numbers):
     """Run the steps of a command up to the first that fails; return its exit code."""
+    folder = ROOT / "notebooks" if command == "lab" else ROOT
     for step in list_steps(command, numbers):
         offline = OFFLINE if command != "lab" and step != ["utils.data"] else {}
-        folder = ROOT / "notebooks" if command == "lab" else ROOT
-        process = subprocess.Popen(
-            [python, "-m", *step], env=dict(clean_environ(), **offline), cwd=folder
-        )
+        environ = dict(clean_environ(), **offline)
+        process = subprocess.Popen([python, "-m", *step], env=environ, cwd=folder)
         while process.poll() is None:
             try:
                 process.wait()
@@ -285,9 +269,9 @@ def main(arguments):
         else:
             return run_steps(set_up(), command, rest)
         return 0
-    except (SetupError, OSError) as error:
+    except (RuntimeError, OSError) as error:
         way = "Free some space, or close what uses .venv (JupyterLab?), and run again."
-        print(f"error: {error}", "" if isinstance(error, SetupError) else way, file=sys.stderr)
+        print(f"error: {error}", "" if isinstance(error, RuntimeError) else way, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\ninterrupted; run it again at any time", file=sys.stderr)

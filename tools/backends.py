@@ -6,67 +6,51 @@ be equal must be equal, but nothing is said about quality or time. The committed
 stay as they are.
 """
 
-import os
+import argparse
 import sys
-from pathlib import Path
 
 import nbformat
 
-from tools.refresh import ROOT, TIMEOUT, NotebookError, find_notebooks, run_cells
+from tools.refresh import ROOT, NotebookError, find_notebooks, read_notebook, run_cells
 
 BACKENDS = ("jax", "torch", "tensorflow")
 NUMBERS = ("01", "02", "03")
 
 
-def shrink(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return a copy with small settings and without the cells that judge quality.
-
-    Raises:
-        ValueError: no cell carries small settings.
-    """
+def shrink(notebook: nbformat.NotebookNode) -> None:
+    """Give a notebook its small settings and take out the cells that judge quality."""
     cells = []
     for cell in notebook.cells:
-        if "floor" in cell.metadata.get("tags", []):
-            continue
-        cells.append(cell)
-        if "small" in cell.metadata:
-            small = cell.metadata["small"]
+        if "floor" not in cell.metadata.get("tags", []):
+            small = cell.metadata.get("small", {})
             code = "\n".join(f"{name} = {value!r}" for name, value in small.items())
-            cells.append(nbformat.v4.new_code_cell(code))
-    if not any("small" in cell.metadata for cell in cells):
-        raise ValueError("no cell of the notebook carries small settings (metadata 'small')")
-    return nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata)
+            cells += [cell, nbformat.v4.new_code_cell(code)]
+    notebook.cells = cells
 
 
-def run_backend(backend: str, *numbers: str, root: Path = ROOT) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run the notebooks of these numbers, or 01 to 03, under a backend; return the exit code."""
-    if backend not in BACKENDS:
-        print(f"unknown backend {backend!r}; choose one of {', '.join(BACKENDS)}", file=sys.stderr)
-        return 2
-    for number in numbers:
+    parser = argparse.ArgumentParser(prog="python -m tools.backends")
+    parser.add_argument("backend", choices=BACKENDS)
+    parser.add_argument("numbers", nargs="*", metavar="NN", help=f"of {', '.join(NUMBERS)}")
+    options = parser.parse_args(arguments)
+    for number in options.numbers:
         if number not in NUMBERS:
             known = ", ".join(NUMBERS)
-            print(
-                f"no notebook for backends has the number {number!r}; known: {known}",
-                file=sys.stderr,
-            )
-            return 2
-    results = root / "build" / "backends" / backend
-    results.mkdir(parents=True, exist_ok=True)
+            parser.error(f"no notebook for backends has the number {number!r}; known: {known}")
+    results = ROOT / "build" / "backends" / options.backend
+    environment = {"KERAS_BACKEND": options.backend, "COURSE_RESULTS": str(results)}
     failed = False
-    for path in [path for number in numbers or NUMBERS for path in find_notebooks(number, root)]:
+    for path in [path for n in options.numbers or NUMBERS for path in find_notebooks(n)]:
+        notebook, said = read_notebook(path), "ok"
+        shrink(notebook)
         try:
-            notebook = shrink(nbformat.read(path, as_version=4))
-            environment = {"KERAS_BACKEND": backend, "COURSE_RESULTS": str(results)}
-            run_cells(notebook, path.parent, environment=os.environ | environment, timeout=TIMEOUT)
-            print(f"{backend} {path.stem}: ok", flush=True)
-        except (NotebookError, ValueError) as error:
-            failed = True
-            print(f"{backend} {path.stem}: failed: {error}", flush=True)
+            run_cells(notebook, path.parent, environment=environment)
+        except NotebookError as error:
+            failed, said = True, f"failed {error}"
+        print(f"{options.backend} {path.stem}: {said}", flush=True)
     return int(failed)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(f"usage: python -m tools.backends {'|'.join(BACKENDS)} [NN ...]")
-    sys.exit(run_backend(*sys.argv[1:]))
+    sys.exit(main())
