@@ -44,16 +44,14 @@ def check_environment() -> list[tuple[str, str, str]]:
     pins = read_pins()
     for package in PACKAGES:
         pinned = pins[package]
-        way_out = f"python -m pip install {package}=={pinned}"
         try:
             found = importlib.metadata.version(package)
+            strict = package in ("tensorflow", "keras")
+            fits = not strict or found.split(".")[0] == pinned.split(".")[0]
+            found += "" if found == pinned else f" (the results were made with {pinned})"
         except importlib.metadata.PackageNotFoundError:
-            rows.append((package, "not installed", way_out))
-            continue
-        major, wanted = found.split(".")[0], pinned.split(".")[0]
-        note = "" if found == pinned else f" (the results were made with {pinned})"
-        strict = package in ("tensorflow", "keras") and major != wanted
-        rows.append((package, found + note, way_out if strict else ""))
+            found, fits = "not installed", False
+        rows.append((package, found, "" if fits else f"python -m pip install {package}=={pinned}"))
     memory = psutil.virtual_memory().available / 1e9
     disk = shutil.disk_usage(ROOT).free / 1e9
     for subject, free, needed, way_out in (
@@ -90,20 +88,16 @@ def install_missing(*packages: str) -> None:
                 f"add it there (pinned are {', '.join(pins)})"
             )
     wanted = [f"{name}=={pins[name]}" for name in missing]
-    if not wanted:
-        return
-    if os.environ.get("COURSE_NO_DOWNLOAD", "") not in ("", "0"):
-        reason = "COURSE_NO_DOWNLOAD is set"
-    else:
+    reason = "COURSE_NO_DOWNLOAD is set"
+    if os.environ.get("COURSE_NO_DOWNLOAD", "") in ("", "0") and wanted:
         print(f"Installing {', '.join(wanted)}, which this Python lacks", flush=True)
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--retries=2", *wanted]
         said = subprocess.run(command, capture_output=True, text=True).stderr
         importlib.invalidate_caches()
-        if all(importlib.util.find_spec(name) for name in missing):
-            return
         lines = [line for line in said.splitlines() if "error" in line.lower()] or [said.strip()]
         reason = lines[-1].removeprefix("ERROR: ") or "pip said nothing (is a PIP_ variable set?)"
-    raise RuntimeError(
-        f"{', '.join(wanted)} could not be installed: {reason}. With a network, run "
-        f"`{sys.executable} -m pip install {' '.join(wanted)}`, then this cell again."
-    )
+    if not all(importlib.util.find_spec(name) for name in missing):
+        raise RuntimeError(
+            f"{', '.join(wanted)} could not be installed: {reason}. With a network, run "
+            f"`{sys.executable} -m pip install {' '.join(wanted)}`, then this cell again."
+        )
