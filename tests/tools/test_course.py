@@ -401,7 +401,7 @@ def read_lock(path):
 
 def test_there_is_a_lock_for_the_course_and_each_extra():
     assert [path.name for path in LOCKS] == sorted(
-        p.name for p in course.list_files(course.EXTRAS, "lock")
+        p.name for p in course.list_files([*course.EXTRAS, "onnx"], "lock")
     )
 
 
