@@ -22,7 +22,7 @@ TRY = $(OFFLINE) $(1) -m pytest -q $(FAST); tests=$$?; \
 	$(OFFLINE) $(1) -m tools.run_course 02 05 08 && exit $$tests
 
 .PHONY: help setup ready data course test lab clean torch wheelhouse refresh sync deck lint colab \
-	checkpoints backends lock everywhere avx2 one-core python3.13 address
+	checkpoints backends lock everywhere avx2 one-core python3.13 address onnx
 
 help:
 	@echo "make course          run every notebook into build/ and print a table (NB='01 02': these)"
@@ -30,6 +30,7 @@ help:
 	@echo "make lab             open JupyterLab on 00_start_here"
 	@echo "make clean           remove .venv and build/; the data stay"
 	@echo "make torch           add PyTorch and a small language model, for what says it needs them"
+	@echo "make onnx MODEL=folder   add model.onnx to a kept model (without MODEL: test it)"
 	@echo "make wheelhouse      collect packages and data for a classroom without a network"
 	@echo "make refresh NB=01   run a notebook in place and store its outputs and result"
 	@echo "make sync            regenerate tables, badges and first cells from their sources"
@@ -93,6 +94,7 @@ lock:
 	$(LOCK) requirements-jax.txt -c requirements.lock -o requirements-jax.lock
 	$(LOCK) requirements-torch.txt -c requirements.lock --excludes build/cuda.txt \
 	--no-emit-package torch -o requirements-torch.lock
+	$(LOCK) requirements-onnx.txt -c requirements.lock -o requirements-onnx.lock
 
 build/colab/.ready: requirements-colab.txt
 	$(PYTHON313) -m venv --clear build/colab
@@ -134,3 +136,23 @@ python3.13:
 	@$(PYTHON313) --version || { echo "$@: skipped, no Python 3.13; PYTHON313= names one"; exit; }; \
 	$(PYTHON313) -c "import course; course.set_up(course.BUILD / 'python3.13')" || exit; \
 	$(call TRY,build/python3.13/bin/python)
+
+# tf2onnx installs folders called tests and tools: it gets an environment that sees the course's.
+ONNX = build/onnx
+SITE = import sysconfig; print(sysconfig.get_path('purelib'), end='')
+
+.venv/.ready: | ready ;
+
+$(ONNX)/.ready: .venv/.ready requirements-onnx.lock
+	$(BIN)/python -m venv --clear $(ONNX)
+	$(BIN)/python -c "$(SITE)" > "$$($(ONNX)/bin/python -c "$(SITE)")/course.pth"
+	$(ONNX)/bin/python -m pip install --quiet --require-hashes --only-binary :all: \
+	-r requirements-onnx.lock
+	touch $@
+
+onnx: $(ONNX)/.ready
+ifdef MODEL
+	@TF_CPP_MIN_LOG_LEVEL=3 $(ONNX)/bin/python -m utils.models.export "$(MODEL)"
+else
+	$(OFFLINE) $(ONNX)/bin/python -m pytest -q tests/models/test_fresh_process.py
+endif

@@ -130,3 +130,23 @@ BUILDERS = {
     "word_model": build_word_model,
     "bert": build_bert_classifier,
 }
+
+# What `utils.models.save` asks for, by the kind of model
+
+LABELS = {"labels": ["poor", "good"], "sequence_length": 8}
+CLASSIFIER = {"kind": "classifier", "vocabulary": WORDS, **LABELS}
+TRANSLATOR = {"kind": "translator", "length": 6}
+TRANSLATOR |= {"source_vocabulary": WORDS, "target_vocabulary": TARGET_WORDS}
+WRITER = {"kind": "language_model", "vocabulary": CHARACTERS}
+TOKENIZER = {"tokenizer": make_tokenizer()}
+SETTINGS = {
+    **dict.fromkeys(["lstm", "cnn", "bigrams", "ensemble"], CLASSIFIER),
+    **dict.fromkeys(["mixup", "additive", "encoder"], {"kind": "model"}),
+    "translator": TRANSLATOR,
+    "dot": TRANSLATOR | {"beam_width": 2},
+    "transformer": TRANSLATOR | {"kind": "transformer"},
+    **dict.fromkeys(["gru", "stateful"], WRITER),
+    "gpt2": {"kind": "gpt2", **TOKENIZER},
+    "word_model": {"kind": "word_model", "vocabulary": PIECES, "sequence_length": 8, **TOKENIZER},
+    "bert": {"kind": "classifier", **LABELS, **TOKENIZER},
+}

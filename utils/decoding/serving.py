@@ -10,7 +10,7 @@ import numpy as np
 
 from utils.data.masking import pack_segments
 from utils.data.pairs import encode_tokens, split_sentence
-from utils.data.text import encode_texts
+from utils.data.text import check_texts, encode_texts
 from utils.data.tokenizers import encode_pieces, encode_words
 from utils.decoding.filters import draw_gumbel
 from utils.decoding.sampling import Generator, build_generator
@@ -20,20 +20,6 @@ from utils.decoding.translation import (
     build_prefix_decoder,
     translate_texts,
 )
-
-
-def check_texts(texts) -> list[str]:
-    """Return the texts as a list.
-
-    Raises:
-        TypeError: they are one string, or one of them is none.
-    """
-    if isinstance(texts, str):
-        raise TypeError(f"texts must be a list of texts, not one string; write [{texts[:20]!r}]")
-    for place, text in enumerate(texts := list(texts)):
-        if not isinstance(text, str):
-            raise TypeError(f"text {place} is {text!r}, which is no string; leave it out")
-    return texts
 
 
 def check_size(size: int, tokens: int, name: str) -> None:

@@ -4,9 +4,8 @@
 made of: after `import utils.models`, Keras' own `load_model` reads them too.
 """
 
-from utils.data import text
 from utils.models import bert, classifiers, gpt2, layers, seq2seq, transformer
 from utils.models.saving import load, pack, save
 
 __all__ = ["load", "pack", "save"]
-__all__ += ["bert", "classifiers", "gpt2", "layers", "seq2seq", "text", "transformer"]
+__all__ += ["bert", "classifiers", "gpt2", "layers", "seq2seq", "transformer"]
