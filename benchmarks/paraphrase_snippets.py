@@ -18,88 +18,64 @@ import sys
 
 import pandas as pd
 
+from benchmarks import harness
 from utils.data import corpora
 from utils.data.splits import normalise
 from utils.models.smollm2 import load_smollm2
+from utils.results import write_whole
 from utils.runtime import ROOT
 
 TARGET = ROOT / "data" / "paraphrases" / "smollm2.tsv"
-COUNT = 500
-BATCH_SIZE = 10
-MAX_NEW_TOKENS = 64
+COUNT, BATCH_SIZE = 500, 10
 SYSTEM = "You rewrite sentences from film reviews in other words and keep their meaning."
-PROMPT = "Paraphrase: {}"
-TEMPERATURE, TOP_P, SEED = 0.3, 0.9, 42
+SAMPLING = {"max_new_tokens": 64, "do_sample": True, "temperature": 0.3, "top_p": 0.9}
 
 
 def paraphrase(tokenizer, model, texts: list[str], seed: int) -> list[tuple[str, str]]:
     """Return for each text the first line of the answer, and how it ended: "stop" or "cut"."""
     import torch
 
-    prompts = [
-        tokenizer.apply_chat_template(
-            [
-                {"role": "system", "content": SYSTEM},
-                {"role": "user", "content": PROMPT.format(text)},
-            ],
-            tokenize=False,
-            add_generation_prompt=True,
-        )
-        for text in texts
-    ]
+    system, options = {"role": "system", "content": SYSTEM}, {"add_generation_prompt": True}
+    users = [{"role": "user", "content": f"Paraphrase: {text}"} for text in texts]
+    chats = [[system, user] for user in users]
+    prompts = [tokenizer.apply_chat_template(c, tokenize=False, **options) for c in chats]
     batch = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False)
     torch.manual_seed(seed)
+    end = tokenizer.eos_token_id
     with torch.no_grad():
-        token_ids = model.generate(
-            **batch,
-            max_new_tokens=MAX_NEW_TOKENS,
-            do_sample=True,
-            temperature=TEMPERATURE,
-            top_p=TOP_P,
-            pad_token_id=tokenizer.eos_token_id,
-        )
+        token_ids = model.generate(**batch, pad_token_id=end, **SAMPLING)
     answers = []
     for row in token_ids[:, batch["input_ids"].shape[1] :]:
-        answer = tokenizer.decode(row, skip_special_tokens=True).strip()
-        first, *more = answer.split("\n")
-        ended = bool(more) or tokenizer.eos_token_id in row.tolist()
-        answers.append((" ".join(first.split()), "stop" if ended else "cut"))
+        first, *more = tokenizer.decode(row, skip_special_tokens=True).strip().split("\n")
+        answers.append((" ".join(first.split()), "stop" if more or end in row.tolist() else "cut"))
     return answers
 
 
 def write() -> None:
-    rows = corpora.pick_paraphrase_sources(COUNT)
-    found = pd.DataFrame(columns=["source", "end", "paraphrase"])
-    if TARGET.exists():
-        found = read()[[*found.columns]]
+    rows, columns = corpora.pick_paraphrase_sources(COUNT), ["source", "end", "paraphrase"]
+    found = read()[columns] if TARGET.exists() else pd.DataFrame(columns=columns)
     os.environ["HF_HUB_OFFLINE"] = "1"
     tokenizer, model = load_smollm2()
     for start in range(len(found), len(rows), BATCH_SIZE):
         batch = rows.iloc[start : start + BATCH_SIZE]
-        answers = paraphrase(tokenizer, model, batch["text"].tolist(), SEED + start)
-        for source, text, (answer, end) in zip(
-            batch["source"], batch["text"], answers, strict=True
-        ):
-            if normalise(answer) == normalise(text):
+        answers = paraphrase(tokenizer, model, batch["text"].tolist(), 42 + start)
+        for row, (answer, end) in zip(batch.itertuples(), answers, strict=True):
+            if normalise(answer) == normalise(row.text):
                 answer, end = "", "copy"  # the sentence itself is not ours to pass on
-            found.loc[len(found)] = [source, end, answer]
+            found.loc[len(found)] = [row.source, end, answer]
         save(found)
         print(f"{len(found)} of {len(rows)}", flush=True)
 
 
 def check() -> None:
-    from utils.runtime import start
-
-    start()
+    harness.start()
     from utils.models.sentences import embed_sentences
 
     found = read()
     texts = corpora.pick_paraphrase_sources(len(found))["text"].tolist()
     cosines = (embed_sentences(texts) * embed_sentences(found["paraphrase"].tolist())).sum(axis=1)
-    found["cosine"] = [
-        f"{cosine:.3f}" if end != "copy" else "1.000"
-        for cosine, end in zip(cosines, found["end"], strict=True)
-    ]
+    found["cosine"] = [f"{cosine:.3f}" for cosine in cosines]
+    found.loc[found["end"] == "copy", "cosine"] = "1.000"
     save(found[["source", "end", "cosine", "paraphrase"]])
 
 
@@ -108,11 +84,8 @@ def read() -> pd.DataFrame:
 
 
 def save(found: pd.DataFrame) -> None:
-    part = TARGET.with_suffix(".part")
-    found.to_csv(part, sep="\t", index=False, quoting=3, lineterminator="\n", encoding="utf8")
-    os.replace(part, TARGET)
+    write_whole(TARGET, found.to_csv(sep="\t", index=False, quoting=3, lineterminator="\n"))
 
 
 if __name__ == "__main__":
-    TARGET.parent.mkdir(exist_ok=True)
-    {"write": write, "check": check}[sys.argv[1] if len(sys.argv) > 1 else "write"]()
+    {"write": write, "check": check}[sys.argv[1]]()

@@ -5,37 +5,28 @@ as many parameters, see the same texts in the same order, and get two learning r
 better counts (by accuracy on validation texts; the score is on test texts). Attention is one
 encoder block of notebook 09 with sinusoidal positions, read at its last place.
 
-Run: `python -m benchmarks.recall_at_distance [--distances 4 8]` (some minutes, one thread). It
-writes data/results/recall-at-distance.json. What is done is kept in build/; a run that was
-interrupted goes on with what is missing. With `--trial` nothing goes to the ledger.
+Run: `python -m benchmarks.recall_at_distance` (some minutes, one thread). It writes
+data/results/recall-at-distance.json; interrupted, it goes on with what build/ lacks.
 """
 
-import argparse
+import functools
 import itertools
-import json
-import os
-import time
 
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # one thread: CPU-seconds without waiting
-os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+from benchmarks import harness
 
-from utils.runtime import start
-
-start(seed=42)
+harness.start(one_thread=True)
 
 import keras
 import numpy as np
 
 from utils.models.transformer import EncoderBlock, TokenAndPositionEmbedding
-from utils.results import LEDGER, record_result
-from utils.runtime import ROOT
 
 LETTERS = 8
+KINDS = ("SimpleRNN", "LSTM", "attention")
 DISTANCES = (4, 8, 16, 32, 64, 128)  # letters after the one to recall
 SEEDS = (0, 1, 2)
-LEARNING_RATES = (3e-3, 1e-2)
+RATES = (3e-3, 1e-2)
 STEPS, BATCH_SIZE, TEST_SIZE = 500, 64, 1000
-DONE = ROOT / "build" / "recall-at-distance.json"
 
 
 def build_model(kind: str) -> keras.Model:
@@ -56,74 +47,53 @@ def draw_texts(count: int, distance: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(LETTERS, size=(count, distance + 1), dtype="int32")
 
 
-def build_trainer(kind: str, distance: int):
-    """Return a function that trains the model from a seed on; it is compiled once.
-
-    The function takes a seed and a learning rate and returns the accuracy on validation and on
-    test texts, and the CPU-seconds of training.
-    """
+@functools.cache
+def compile_model(kind: str, distance: int) -> keras.Model:
+    """Return the model, compiled by one step."""
     model = build_model(kind)
     optimizer = keras.optimizers.Adam(clipnorm=1.0)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer, loss, jit_compile=keras.backend.backend() != "torch")
-    first = draw_texts(BATCH_SIZE, distance, 0)
-    model.fit(first, first[:, 0], batch_size=BATCH_SIZE, verbose=0)  # compiled, not yet timed
-    held_out = [draw_texts(TEST_SIZE, distance, 1000 + k) for k in (0, 1)]
+    x = draw_texts(BATCH_SIZE, distance, 0)
+    model.fit(x, x[:, 0], batch_size=BATCH_SIZE, verbose=0)
+    return model
 
-    def train(seed: int, learning_rate: float) -> dict:
-        keras.utils.set_random_seed(seed)
-        model.set_weights(build_model(kind).get_weights())
-        for variable in optimizer.variables:  # moments and steps of the run before
-            variable.assign(keras.ops.zeros_like(variable))
-        optimizer.learning_rate = learning_rate
-        x = draw_texts(STEPS * BATCH_SIZE, distance, seed)
-        begin = time.process_time()
-        model.fit(x, x[:, 0], batch_size=BATCH_SIZE, epochs=1, shuffle=False, verbose=0)
-        seconds = time.process_time() - begin
-        validation, test = (
-            float(np.mean(model.predict(x, batch_size=100, verbose=0).argmax(-1) == x[:, 0]))
-            for x in held_out
-        )
-        return {"validation": validation, "test": test, "cpu_seconds": round(seconds, 2)}
 
-    return train
+def train(kind: str, distance: int, seed: int, learning_rate: float, steps: int) -> dict:
+    """Train from a seed on; return the accuracy on validation and test, and CPU-seconds."""
+    model = compile_model(kind, distance)
+    keras.utils.set_random_seed(seed)
+    model.set_weights(build_model(kind).get_weights())
+    for variable in model.optimizer.variables:  # moments and steps of the run before
+        variable.assign(keras.ops.zeros_like(variable))
+    model.optimizer.learning_rate = learning_rate
+    x = draw_texts(steps * BATCH_SIZE, distance, seed)
+    fit = {"batch_size": BATCH_SIZE, "shuffle": False, "verbose": 0}
+    _, seconds = harness.time_cpu(model.fit, x, x[:, 0], **fit)
+    found = {"cpu_seconds": round(seconds, 2)}
+    for k, split in enumerate(("validation", "test")):
+        x = draw_texts(TEST_SIZE, distance, 1000 + k)
+        answers = model.predict(x, batch_size=100, verbose=0).argmax(-1)
+        found[split] = float(np.mean(answers == x[:, 0]))
+    return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--distances", type=int, nargs="+", default=DISTANCES)
-    parser.add_argument("--trial", action="store_true", help="nothing goes to the ledger")
-    arguments = parser.parse_args()
-    done = json.loads(DONE.read_text(encoding="utf8")) if DONE.exists() else {}
-    DONE.parent.mkdir(exist_ok=True)
-    kinds = ("SimpleRNN", "LSTM", "attention")
-    curves = {kind: [] for kind in kinds}
-    for distance in arguments.distances:
-        for kind in kinds:
-            train = None
-            for seed, rate in itertools.product(SEEDS, LEARNING_RATES):
+    options = harness.parse(__doc__)
+    once, steps = harness.keep_parts("recall-at-distance", options), int(STEPS * options.fraction)
+    curves = {kind: [] for kind in KINDS}
+    for distance in DISTANCES:
+        for kind in KINDS:
+            tried = {rate: {"validation": [], "test": [], "cpu_seconds": []} for rate in RATES}
+            for seed, rate in itertools.product(SEEDS, RATES):
                 name = f"{kind} {distance} {seed} {rate:g}"
-                if name not in done:
-                    train = train or build_trainer(kind, distance)
-                    done[name] = train(seed, rate)
-                    DONE.write_text(json.dumps(done, indent=1), encoding="utf8")
-                    print(name, done[name], flush=True)
-            tried = {
-                rate: [done[f"{kind} {distance} {seed} {rate:g}"] for seed in SEEDS]
-                for rate in LEARNING_RATES
-            }
-            best = max(tried, key=lambda rate: np.mean([t["validation"] for t in tried[rate]]))
-            curves[kind].append(
-                {
-                    "distance": distance,
-                    "learning_rate": best,
-                    "accuracy": [t["test"] for t in tried[best]],
-                    "cpu_seconds": float(np.mean([t["cpu_seconds"] for t in tried[best]])),
-                }
-            )
-            print(kind, curves[kind][-1], flush=True)
-    if arguments.trial:
-        return
+                found = once(name, train, kind, distance, seed, rate, steps)
+                for key, values in tried[rate].items():
+                    values.append(found[key])
+            best = max(RATES, key=lambda rate: np.mean(tried[rate]["validation"]))
+            point = {"distance": distance, "learning_rate": best, "accuracy": tried[best]["test"]}
+            point["cpu_seconds"] = float(np.mean(tried[best]["cpu_seconds"]))
+            curves[kind].append(point)
 
     reach = {  # the farthest distance at which the mean of the seeds is above 0.9
         kind: max([0, *(p["distance"] for p in points if np.mean(p["accuracy"]) > 0.9)])
@@ -131,25 +101,11 @@ def main() -> None:
     }
     farthest = {kind: float(np.mean(points[-1]["accuracy"])) for kind, points in curves.items()}
     best_chain = max(("SimpleRNN", "LSTM"), key=farthest.get)
-    os.environ["COURSE_RESULTS"] = str(LEDGER)
-    record_result(
-        "recall-at-distance",
-        notebook="09",
-        model="one attention block",
-        dataset="random letters",
-        metric=f"accuracy {arguments.distances[-1]} letters back",
-        value=farthest["attention"],
-        baseline=farthest[best_chain],
-        baseline_name=best_chain,
-        runs=f"{len(SEEDS)} seeds",
-        chance=1 / LETTERS,
-        steps=STEPS,
-        batch_size=BATCH_SIZE,
-        parameters={kind: build_model(kind).count_params() for kind in kinds},
-        reach=reach,
-        curves=curves,
-    )
-    print(reach)
+    facts = {"value": farthest["attention"], "baseline": farthest[best_chain]}
+    facts |= {"baseline_name": best_chain, "runs": f"{len(SEEDS)} seeds", "chance": 1 / LETTERS}
+    facts |= {"steps": steps, "batch_size": BATCH_SIZE, "reach": reach, "curves": curves}
+    facts["parameters"] = {kind: build_model(kind).count_params() for kind in KINDS}
+    harness.record("recall-at-distance", options, **facts)
 
 
 if __name__ == "__main__":

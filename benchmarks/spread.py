@@ -38,11 +38,7 @@ class DropAssertions(ast.NodeTransformer):
 
 
 def prepare(path: Path, seed: int) -> nbformat.NotebookNode:
-    """Return a notebook with another seed and without what judges trained numbers.
-
-    Raises:
-        ValueError: no cell calls `start(seed=42)`.
-    """
+    """Return a notebook with another seed and without what judges trained numbers."""
     notebook = nbformat.read(path, as_version=4)
     if not any(SEED in cell.source for cell in notebook.cells):
         raise ValueError(f"{path.name}: no cell has the line {SEED.strip()}, where the seed is set")

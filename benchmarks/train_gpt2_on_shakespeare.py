@@ -1,202 +1,143 @@
-"""A small GPT-2, trained from scratch on 34 of Shakespeare's plays: the course's own checkpoint.
+"""A small GPT-2, trained from scratch on Shakespeare: the course's own checkpoint, and its recipe.
 
-Byte-level BPE is learned from the training plays, then the model; both are written as the
-Hugging Face hub keeps GPT-2, to data/models/gpt2-shakespeare/. Two plays validate. The two test
-plays, which make up the last tenth of Tiny Shakespeare, are read once, at the end.
-
-Run: `python -m benchmarks.train_gpt2_on_shakespeare --publish` (an hour; it stops at about three
-quarters of its steps: see `--patience`). A run that was interrupted goes on from
-build/gpt2-shakespeare/, where it saves itself at every point of the curve. The checkpoint that the
+`plays`: byte-level BPE is learned from 34 plays, then the model; both are written as the Hugging
+Face hub keeps GPT-2, to data/models/gpt2-shakespeare/. Two plays validate. The two test plays,
+which make up the last tenth of Tiny Shakespeare, are read once, at the end. The checkpoint that the
 course ships was trained in this way with a clock in place of the steps; these are its steps.
-
 Compared on the validation plays, 150 CPU-seconds each: 2,048 tokens better than 1,024 (2.81 and
 2.96 bits a byte with AdamW at 2e-3), AdamW at 4e-3 worse (2.86), batches of 4 better than 8 with
 1,024 tokens (2.91); Muon far better (2.49 at 2e-3, 2.46 at 4e-3, 2.51 with batches of 16).
+
+`recipes`: that recipe beside nanoGPT's for a CPU (its README) on the first nine tenths of Tiny
+Shakespeare, each for the steps that 600 CPU-seconds bought on the machine of the ledger; the last
+tenth measures. Ours has fewer tokens here: a fifth of its text affords fewer.
+
+Run: `python -m benchmarks.train_gpt2_on_shakespeare [plays|recipes]` (60 or 30 minutes; both need
+Tiny Shakespeare). It writes data/results/shakespeare-gpt2.json or tinyshakespeare-gpt2.json.
+`plays` stops at about three quarters of its steps, after `PATIENCE` points of the curve without a
+better one; interrupted, it goes on from build/gpt2-shakespeare/.
 """
 
-import argparse
-import contextlib
 import dataclasses
+import functools
 import json
-import os
-import shutil
-import time
 from pathlib import Path
 
-parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-parser.add_argument("--steps", type=int, default=7440)
-parser.add_argument("--threads", type=int, default=1)
-parser.add_argument("--folder", type=Path, default=Path("build/gpt2-shakespeare"))
-parser.add_argument("--vocabulary-size", type=int, default=2048)
-parser.add_argument("--context-length", type=int, default=256)
-parser.add_argument("--hidden-dim", type=int, default=256)
-parser.add_argument("--num-layers", type=int, default=4)
-parser.add_argument("--num-heads", type=int, default=4)
-parser.add_argument("--dropout", type=float, default=0.15)
-parser.add_argument("--batch-size", type=int, default=8, help="windows of a step")
-parser.add_argument("--optimizer", default="muon", choices=("muon", "adamw"))
-parser.add_argument("--learning-rate", type=float, default=4e-3, help="the highest")
-parser.add_argument("--evaluations", type=int, default=13, help="points of the curve")
-parser.add_argument("--patience", type=int, default=2, help="points without a better one: stop")
-parser.add_argument("--policy", default="mixed_bfloat16", help="float32 suits older processors")
-parser.add_argument("--publish", action="store_true", help="write data/models/ at the end")
-parser.add_argument("--seed", type=int, default=42)
-SETTINGS = parser.parse_args()
+from benchmarks import harness
 
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(SETTINGS.threads))
-os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
-
-from utils.runtime import start
-
-start(seed=SETTINGS.seed)
+harness.start(one_thread=True)
 
 import keras
 import numpy as np
 import tokenizers
 
 from utils.data.plays import load_shakespeare, load_tinyshakespeare
-from utils.data.registry import DataError
+from utils.data.tokenizers import encode_characters
 from utils.decoding.sampling import Generator
 from utils.models import checkpoints, gpt2
-from utils.results import LEDGER, load_results, record_result
-from utils.runtime import ROOT
+from utils.results import load_results
 
-TARGET = ROOT / "data" / "models" / "gpt2-shakespeare"
 END = "<|endoftext|>"  # stands before every play
+CONFIG = gpt2.GPT2Config(2048, 256, 256, 4, 4, dropout=0.15)
+RECIPE = {
+    "steps": 7440,
+    "batch_size": 8,  # windows of a step
+    "learning_rate": 4e-3,  # the highest
+    "warm_up": 0.03,  # share of the steps in which it rises
+    "lowest": 0.02,  # share of it at the end
+    "optimizer": "muon",  # for matrices; vectors and embeddings go on with AdamW
+    "policy": "mixed_bfloat16",  # float32 suits older processors
+    "seed": 42,
+}
+POINTS, PATIENCE = 13, 2  # of the curve; of these without a better one, then training stops
+NANOGPT = {  # characters, 4 layers of 128 numbers with 4 heads, a context of 64, no dropout
+    "steps": 10_260,
+    "batch_size": 12,
+    "learning_rate": 1e-3,
+    "warm_up": 0.05,
+    "lowest": 0.1,
+    "optimizer": "adamw",
+    "policy": "float32",
+}
 
 
-def build_tokenizer(texts: list[str]) -> tokenizers.ByteLevelBPETokenizer:
-    """Learn byte-level BPE from the training plays; `END` is the last token, as in GPT-2."""
-    size = SETTINGS.vocabulary_size
-    tokenizer = tokenizers.ByteLevelBPETokenizer()
-    tokenizer.train_from_iterator(texts, vocab_size=size - 1, min_frequency=2, show_progress=False)
-    SETTINGS.folder.mkdir(parents=True, exist_ok=True)
-    tokenizer.save_model(str(SETTINGS.folder))
-    path = SETTINGS.folder / "vocab.json"
-    vocabulary = json.loads(path.read_text(encoding="utf8")) | {END: size - 1}
-    path.write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf8")
-    return tokenizer
+def compile_model(config: gpt2.GPT2Config, recipe: dict) -> gpt2.GPT2:
+    keras.utils.set_random_seed(recipe["seed"])
+    keras.config.set_dtype_policy(recipe["policy"])  # weights are float32 in any case
+    model = gpt2.GPT2(config, name="gpt2")
+    keras.config.set_dtype_policy("float32")
+    common = {"learning_rate": recipe["learning_rate"], "global_clipnorm": 1.0, "weight_decay": 0.1}
+    no_decay = ["bias", "gamma", "beta"]
+    if recipe["optimizer"] == "muon":
+        optimizer = keras.optimizers.Muon(adam_beta_2=0.99, adam_weight_decay=0.1, **common)
+        no_decay.append("embedding")
+    else:
+        optimizer = keras.optimizers.AdamW(beta_2=0.99, **common)
+    optimizer.exclude_from_weight_decay(var_names=no_decay)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, jit_compile=False)
+    return model
 
 
-def encode(tokenizer: tokenizers.ByteLevelBPETokenizer, texts: list[str]) -> np.ndarray:
-    """Return the token ids of several texts, `END` before each."""
-    end = SETTINGS.vocabulary_size - 1
-    return np.array([i for t in texts for i in (end, *tokenizer.encode(t).ids)], dtype="int32")
+def train_step(model: gpt2.GPT2, token_ids: np.ndarray, first, step: int, recipe: dict) -> float:
+    """Train on the windows that begin at `first`, shape (B, 1); return the loss."""
+    share, lowest = step / recipe["steps"], recipe["lowest"]
+    fall = lowest + (1 - lowest) * (1 + np.cos(np.pi * share)) / 2
+    rise = min(share / recipe["warm_up"] + 0.01, 1)
+    model.optimizer.learning_rate = recipe["learning_rate"] * (rise * fall)
+    places = first + np.arange(model.config.context_length)
+    return float(model.train_on_batch(token_ids[places], token_ids[places + 1]))
 
 
-def draw_batch(token_ids: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return inputs and targets of a step, each of shape (batch size, context length).
+def draw_windows(token_ids: np.ndarray, step: int, T: int, recipe: dict) -> np.ndarray:
+    """Return where the windows of a step begin, shape (B, 1).
 
     Every epoch cuts the text at other places and reads the pieces in another order; both follow
     from the seed and the number of the epoch, so that an interrupted run goes on as it would have.
     """
-    T = SETTINGS.context_length
-    steps = ((len(token_ids) - 1) // T - 1) // SETTINGS.batch_size  # of an epoch
-    random = np.random.default_rng([SETTINGS.seed, step // steps])
-    first, order = random.integers(T), random.permutation(steps * SETTINGS.batch_size)
-    rows = order.reshape(steps, -1)[step % steps]
-    places = first + rows[:, None] * T + np.arange(T)
-    return token_ids[places], token_ids[places + 1]
+    steps = ((len(token_ids) - 1) // T - 1) // recipe["batch_size"]  # of an epoch
+    random = np.random.default_rng([recipe["seed"], step // steps])
+    first, order = random.integers(T), random.permutation(steps * recipe["batch_size"])
+    return first + order.reshape(steps, -1)[step % steps][:, None] * T
 
 
-def describe_settings() -> dict[str, str]:
-    """Return the settings that a run keeps from its first to its last step."""
-    free = ("folder", "threads", "publish", "patience")
-    return {key: str(value) for key, value in vars(SETTINGS).items() if key not in free}
+def train(folder: Path, config, recipe: dict, token_ids, validation_ids, num_bytes: int) -> tuple:
+    """Train until the steps are done or no point gets better; `folder` keeps the best weights.
 
-
-class Run:
-    """The state of a training run: model, optimiser, what was used and the curve so far.
-
-    Args:
-        config: the sizes of the model.
+    Returns what `harness.train_in_parts` does.
     """
+    T, steps = config.context_length, recipe["steps"]
 
-    def __init__(self, config: gpt2.GPT2Config):
-        keras.config.set_dtype_policy(SETTINGS.policy)  # weights are float32 in both
-        self.model = gpt2.GPT2(config, name="gpt2")
-        keras.config.set_dtype_policy("float32")
-        common = {"learning_rate": SETTINGS.learning_rate, "global_clipnorm": 1.0}
-        if SETTINGS.optimizer == "muon":  # matrices; vectors and embeddings go on with AdamW
-            decay = {"weight_decay": 0.1, "adam_weight_decay": 0.1}
-            self.optimizer = keras.optimizers.Muon(adam_beta_2=0.99, **decay, **common)
-        else:
-            self.optimizer = keras.optimizers.AdamW(beta_2=0.99, weight_decay=0.1, **common)
-        self.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "embedding"])
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        self.model.compile(self.optimizer, loss, jit_compile=False)
-        self.optimizer.build(self.model.trainable_variables)
-        self.progress = {"step": 0, "cpu_seconds": 0.0, "seconds": 0.0, "curve": []}
-        self.path = SETTINGS.folder / "state.npz"
+    def train_to_point(model, done):
+        end = -(-(done * POINTS // steps + 1) * steps // POINTS)
+        windows = (draw_windows(token_ids, step, T, recipe) for step in range(done, end))
+        return [train_step(model, token_ids, w, done + k, recipe) for k, w in enumerate(windows)]
 
-    def list_variables(self) -> list:
-        return [*self.model.variables, *self.optimizer.variables]
+    def measure(model, progress, losses):
+        bits = gpt2.compute_token_bits(model, validation_ids, stride=T)  # coarse and quick
+        bits = float(bits.sum() / num_bytes)
+        if bits <= progress.get("best", bits):
+            progress["best"] = bits
+            checkpoints.save_gpt2(model, folder / "best")
+        point = {"step": progress["steps"], "cpu_seconds": round(progress["cpu_seconds"])}
+        point |= {"training_loss": round(float(np.mean(losses)), 4)}
+        return [point | {"validation_bits_per_byte": round(bits, 4)}]
 
-    def save(self) -> None:
-        """Save everything in one file; an interruption leaves the last copy whole."""
-        arrays = [keras.ops.convert_to_numpy(v.value) for v in self.list_variables()]
-        part = self.path.with_suffix(".part.npz")
-        settings = describe_settings()
-        np.savez(part, *arrays, progress=json.dumps(self.progress), settings=json.dumps(settings))
-        os.replace(part, self.path)
-        curve = self.path.with_name("curve.json")
-        curve.write_text(json.dumps(self.progress | {"settings": settings}, indent=1) + "\n")
+    def finished(progress):
+        bits = [point["validation_bits_per_byte"] for point in progress["curve"]]
+        tired = bits and len(bits) - 1 - bits.index(min(bits)) >= PATIENCE
+        return progress["steps"] >= steps or tired
 
-    def load(self) -> None:
-        """Go on where the last copy was saved, if there is one.
+    path, settings = folder / "state.npz", dataclasses.asdict(config) | recipe
+    how = {"measure": measure, "settings": settings}
+    build = functools.partial(compile_model, config, recipe)
+    return harness.train_in_parts(path, build, train_to_point, finished, **how)
 
-        Raises:
-            SystemExit: it was begun with other settings.
-        """
-        if not self.path.exists():
-            return
-        with np.load(self.path) as saved:
-            begun, now = json.loads(str(saved["settings"])), describe_settings()
-            changed = [f"{key} {begun.get(key)}" for key in now if begun.get(key) != now[key]]
-            if changed:
-                raise SystemExit(
-                    f"{self.path} was begun with {', '.join(changed)}: give the same settings, or "
-                    "another --folder"
-                )
-            for k, variable in enumerate(self.list_variables()):
-                variable.assign(saved[f"arr_{k}"])
-            self.progress = json.loads(str(saved["progress"]))
 
-    def is_tired(self) -> bool:
-        """Return whether the last points of the curve are all worse than an earlier one."""
-        bits = [point["validation_bits_per_byte"] for point in self.progress["curve"]]
-        return len(bits) - 1 - bits.index(min(bits)) >= SETTINGS.patience if bits else False
-
-    def train(self, token_ids: np.ndarray, validation_ids: np.ndarray, num_bytes: int) -> None:
-        """Train for all steps; the time of measuring and saving is not counted."""
-        progress, losses = self.progress, []
-        marks = (time.process_time(), time.monotonic())
-        while progress["step"] < SETTINGS.steps and not self.is_tired():
-            share = progress["step"] / SETTINGS.steps
-            factor = min(share / 0.03 + 0.01, 1) * (0.02 + 0.98 * (1 + np.cos(np.pi * share)) / 2)
-            self.optimizer.learning_rate = SETTINGS.learning_rate * factor
-            x, y = draw_batch(token_ids, progress["step"])
-            losses.append(float(self.model.train_on_batch(x, y)))
-            progress["step"] += 1
-            now = (time.process_time(), time.monotonic())
-            progress["cpu_seconds"] += now[0] - marks[0]
-            progress["seconds"] += now[1] - marks[1]
-            marks = now
-            points = progress["step"] * SETTINGS.evaluations // SETTINGS.steps
-            if points > len(progress["curve"]):
-                stride = SETTINGS.context_length  # coarse and quick, for the curve only
-                bits = gpt2.compute_token_bits(self.model, validation_ids, stride=stride)
-                bits = float(bits.sum() / num_bytes)
-                point = {"step": progress["step"], "cpu_seconds": round(progress["cpu_seconds"])}
-                point |= {"training_loss": round(float(np.mean(losses)), 4)}
-                progress["curve"].append(point | {"validation_bits_per_byte": round(bits, 4)})
-                if bits == min(bits, progress.get("best", bits)):  # the weights that are published
-                    progress["best"] = bits
-                    checkpoints.save_gpt2(self.model, SETTINGS.folder / "best")
-                print(progress["curve"][-1], flush=True)
-                losses = []
-                self.save()
-                marks = (time.process_time(), time.monotonic())
+def learn_tokens(texts: list[str], size: int) -> tokenizers.ByteLevelBPETokenizer:
+    tokenizer = tokenizers.ByteLevelBPETokenizer()
+    tokenizer.train_from_iterator(texts, vocab_size=size, min_frequency=2, show_progress=False)
+    return tokenizer
 
 
 def measure_copied(sample: str, text: str) -> int:
@@ -210,158 +151,82 @@ def measure_copied(sample: str, text: str) -> int:
     return longest
 
 
-CARD = """# gpt2-shakespeare
+def train_on_plays(options) -> None:
+    plays, results = load_shakespeare(), load_results()
+    texts = {split: "\n\n".join(named.values()) for split, named in plays.items()}
+    texts["tiny"] = load_tinyshakespeare()[1]  # its last tenth
+    end, T = CONFIG.vocabulary_size - 1, CONFIG.context_length  # `END` is the last token
+    tokenizer = learn_tokens(list(plays["train"].values()), end)
 
-A GPT-2 of {parameters:,} parameters ({num_layers} layers, {hidden_dim} wide, {num_heads} heads,
-{context_length} tokens of context, {vocabulary_size} tokens of byte-level BPE), trained from
-scratch by `benchmarks/train_gpt2_on_shakespeare.py`. Every number here was measured by that
-script. The format is that of GPT-2 on the Hugging Face hub; the weights are stored as float16.
+    def encode(texts):  # `END` before each
+        return np.array([i for t in texts for i in (end, *tokenizer.encode(t).ids)], dtype="int32")
 
-**Made by** `python -m benchmarks.train_gpt2_on_shakespeare --publish`. The weights have the
-licence of the course, MIT.
+    recipe = RECIPE | {"steps": int(RECIPE["steps"] * options.fraction)}
+    folder = harness.BUILD / "gpt2-shakespeare" / f"{options.fraction:g}"
+    train_ids, validation_ids = encode(plays["train"].values()), encode([texts["validation"]])
+    num_bytes = len(texts["validation"].encode())
+    _, progress = train(folder, CONFIG, recipe, train_ids, validation_ids, num_bytes)
 
-**Data.** `shakespeare` of the course's registry: {num_train} plays train, {validation_plays}
-validate, {test_plays} test. Nothing was chosen on the test plays; they were read once, at the end.
-The tokens were learned from the training plays. Text: public domain.
+    target = options.models / "gpt2-shakespeare"
+    checkpoints.save_gpt2(checkpoints.load_gpt2(folder / "best"), target, dtype="float16")
+    tokenizer.save_model(str(target))
+    vocabulary = json.loads((target / "vocab.json").read_text(encoding="utf8")) | {END: end}
+    (target / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf8")
+    model = checkpoints.load_gpt2(target)
 
-**Training.** Seed {seed}, {steps:,} steps of {batch_size} windows, {epochs:.1f} epochs, {optimizer}
-(embeddings and vectors: AdamW), learning rate {learning_rate}, dropout {dropout}, {policy};
-{cpu_hours:.2f} CPU-hours on {machine}, without measuring and saving. Energy was not
-measured; at an assumed 10 W a core it is {watt_hours:.0f} Wh. The weights are those with the best
-validation in the curve; training stopped
-{patience} points after it, or at the end of its steps.
-
-| text | bits per UTF-8 byte |
-|---|---|
-{rows}
-
-Windows of {context_length} tokens, {stride} apart; every byte is counted. Tiny Shakespeare's last
-tenth consists of the two test plays in another edition. nanoGPT's published figure there is
-{nanogpt:.2f} bits (1.47 nats a character), from a model that was trained on Tiny Shakespeare's
-first nine tenths alone; this one read {ratio:.1f} times as much Shakespeare, but not those plays.
-
-| step | CPU-seconds | training loss, nats a token | validation, bits a byte (coarse windows) |
-|---|---|---|---|
-{curve}
-
-**Memorisation.** The longest run of characters that a sample below copies from the training plays:
-{copied}. For comparison, the longest such run in pieces of a test play as long as the samples:
-{test_copied}.
-
-**Limits.** It writes in the manner of the plays and knows nothing else. It repeats the plays'
-prejudices.
-
-**Samples.** Temperature 0.8, top_p 0.95, seeds 0, 1, 2, from `<|endoftext|>`, none left out.
-
-{samples}
-"""
-
-
-def publish(run: Run, texts: dict[str, str], plays: dict[str, dict], tokenizer, num_ids: int):
-    """Write data/models/gpt2-shakespeare/ from the best weights, and measure what was written."""
-    results = load_results()
-    if not {"shakespeare-rnn", "shakespeare-ngram"} <= set(results):
-        raise SystemExit("First run `python -m benchmarks.train_rnn_language_models`: the baseline")
-    checkpoints.save_gpt2(checkpoints.load_gpt2(SETTINGS.folder / "best"), TARGET, dtype="float16")
-    for name in ("vocab.json", "merges.txt"):
-        shutil.copy(SETTINGS.folder / name, TARGET / name)
-    model = checkpoints.load_gpt2(TARGET)
-    stride = model.config.context_length // 2
-    texts = {"validation plays": texts["validation"], "test plays": texts["test"]}
-    with contextlib.suppress(DataError):  # a web file; without it, one row is missing
-        texts["Tiny Shakespeare, last tenth"] = load_tinyshakespeare()[1]
-    bits = {}
-    for name, text in texts.items():
-        found = gpt2.compute_token_bits(model, encode(tokenizer, [text]), stride=stride)
-        bits[name] = float(found.sum() / len(text.encode()))
-        print(f"{name}: {bits[name]:.4f} bits per byte", flush=True)
+    def measure(split):
+        found = gpt2.compute_token_bits(model, encode([texts[split]]), stride=T // 2)
+        return float(found.sum() / len(texts[split].encode()))
 
     generator = Generator(model, temperature=0.8, top_p=0.95)
-    end, count = model.config.vocabulary_size - 1, model.config.context_length - 16
-    new = [generator([[end]], count, seed=seed)[0] for seed in range(3)]
+    new = [generator([[end]], T - 16, seed=seed)[0] for seed in range(3)]
     samples = [tokenizer.decode(ids.tolist()) for ids in new]
-    known = "\n\n".join(plays["train"].values())
-    pieces = [texts["test plays"][k * 20_000 :][: len(s)] for k, s in enumerate(samples)]
-    copied, test_copied = ([measure_copied(s, known) for s in some] for some in (samples, pieces))
-
-    progress, sizes = run.progress, dataclasses.asdict(model.config)
-    epochs = progress["step"] * SETTINGS.batch_size * sizes["context_length"] / num_ids
-    rnn, ngram = results["shakespeare-rnn"], results["shakespeare-ngram"]
-    os.environ["COURSE_RESULTS"] = str(LEDGER)
-    result = record_result(
-        "shakespeare-gpt2",
-        notebook="06",
-        model=f"GPT-2, {model.count_params() / 1e6:.1f} million parameters",
-        dataset="shakespeare",
-        metric="bits per byte on the test plays",
-        better="lower",
-        value=bits["test plays"],
-        baseline=rnn["value"],
-        baseline_name=rnn["model"],
-        runs="1 seed",
-        ngram=ngram["value"],
-        validation=bits["validation plays"],
-        tinyshakespeare=bits.get("Tiny Shakespeare, last tenth"),
-        stride=stride,
-        training_cpu_seconds=progress["cpu_seconds"],
-        training_seconds=progress["seconds"],
-        epochs=epochs,
-        parameters=model.count_params(),
-        longest_copied=copied,
-        longest_copied_test=test_copied,
-        settings=sizes | {"batch_size": SETTINGS.batch_size, "seed": SETTINGS.seed},
-        curve=progress["curve"],
-    )
-    rows = {f"{name}, this model": value for name, value in bits.items()}
-    rows |= {f"test plays, {r['model']} (notebook 02)": r["value"] for r in (rnn, ngram)}
-    card = CARD.format(
-        **sizes,
-        **{
-            key: getattr(SETTINGS, key)
-            for key in ("seed", "batch_size", "optimizer", "learning_rate", "policy", "patience")
-        },
-        parameters=result["parameters"],
-        num_train=len(plays["train"]),
-        validation_plays=" and ".join(plays["validation"]),
-        test_plays=" and ".join(plays["test"]),
-        steps=progress["step"],
-        epochs=epochs,
-        cpu_hours=progress["cpu_seconds"] / 3600,
-        watt_hours=progress["cpu_seconds"] / 3600 * 10,
-        machine=result["machine"],
-        rows="\n".join(f"| {name} | {value:.3f} |" for name, value in rows.items()),
-        stride=stride,
-        nanogpt=1.47 / np.log(2),
-        ratio=len(known) / 1_003_854,  # characters in Tiny Shakespeare's first nine tenths
-        curve="\n".join("| " + " | ".join(map(str, p.values())) + " |" for p in progress["curve"]),
-        copied=copied,
-        test_copied=test_copied,
-        samples="\n\n".join(f"```text\n{sample.strip()}\n```" for sample in samples),
-    )
-    (TARGET / "README.md").write_text(card, encoding="utf8")
-    size = sum(path.stat().st_size for path in TARGET.iterdir())
-    print(f"{TARGET}: {size / 1e6:.1f} MB", flush=True)
+    pieces = [texts["test"][k * 20_000 :][: len(sample)] for k, sample in enumerate(samples)]
+    size, steps, rnn = model.count_params(), progress["steps"], results["shakespeare-rnn"]
+    seen = steps * recipe["batch_size"] * T
+    facts = {"steps": steps, "tokens_seen": seen, "epochs": seen / len(train_ids)}
+    facts |= {"parameters": size, "model": f"GPT-2, {size / 1e6:.1f} million parameters"}
+    facts |= {"value": measure("test"), "baseline": rnn["value"], "baseline_name": rnn["model"]}
+    facts |= {"validation": measure("validation"), "tinyshakespeare": measure("tiny")}
+    facts |= {"ngram": results["shakespeare-ngram"]["value"], "stride": T // 2}
+    facts |= {f"training_{key}": progress[key] for key in ("cpu_seconds", "seconds")}
+    facts["longest_copied"] = [measure_copied(sample, texts["train"]) for sample in samples]
+    facts["longest_copied_test"] = [measure_copied(piece, texts["train"]) for piece in pieces]
+    facts |= {"settings": dataclasses.asdict(CONFIG) | recipe, "curve": progress["curve"]}
+    result = harness.record("shakespeare-gpt2", options, **facts)
+    points = "\n".join("| " + " | ".join(map(str, p.values())) + " |" for p in progress["curve"])
+    shown = "\n\n".join(f"```text\n{sample.strip()}\n```" for sample in samples)
+    harness.write_card(target, **result, points=points, samples=shown, patience=PATIENCE)
 
 
-def main() -> None:
-    plays = load_shakespeare()
-    tokenizer = build_tokenizer(list(plays["train"].values()))
-    texts = {split: "\n\n".join(named.values()) for split, named in plays.items()}
-    train_ids = encode(tokenizer, list(plays["train"].values()))
-    validation_ids = encode(tokenizer, [texts["validation"]])
-    names = ("vocabulary_size", "context_length", "hidden_dim", "num_layers", "num_heads")
-    sizes = {name: getattr(SETTINGS, name) for name in (*names, "dropout")}
-    run = Run(gpt2.GPT2Config(**sizes))
-    run.load()
-    V, count = SETTINGS.vocabulary_size, run.model.count_params()
-    print(f"{len(train_ids)} tokens, vocabulary {V}, {count} parameters", flush=True)
-    run.train(train_ids, validation_ids, len(texts["validation"].encode()))
-    step, tokens = run.progress["step"], SETTINGS.batch_size * SETTINGS.context_length
-    print(f"{step} steps, {step * tokens / len(train_ids):.2f} epochs, "
-          f"{step * tokens / run.progress['cpu_seconds']:.0f} tokens a CPU-second")  # fmt: skip
-    if SETTINGS.publish:
-        publish(run, texts, plays, tokenizer, len(train_ids))
+def compare_recipes(options) -> None:
+    text, held_out = load_tinyshakespeare()
+    alphabet, tokenizer = sorted(set(text + held_out)), learn_tokens([text], 512)
+    nanogpt = gpt2.GPT2Config(len(alphabet), 64, 128, 4, 4)
+    ours, rows = dataclasses.replace(CONFIG, vocabulary_size=512), []
+    encoders = {
+        "nanoGPT's": lambda part: encode_characters(part, alphabet),
+        "ours": lambda part: np.array(tokenizer.encode(part).ids),
+    }
+    recipes = ((nanogpt, RECIPE | NANOGPT), (ours, RECIPE | {"steps": 1_090, "warm_up": 0.05}))
+    for (name, encode), (config, recipe) in zip(encoders.items(), recipes, strict=True):
+        steps = int(recipe["steps"] * options.fraction)
+        token_ids, T, recipe = encode(text), config.context_length, recipe | {"steps": steps}
+        model, random = compile_model(config, recipe), np.random.default_rng(42)
+        for step in range(steps):
+            first = random.integers(len(token_ids) - T, size=(recipe["batch_size"], 1))
+            train_step(model, token_ids, first, step, recipe)
+        bits = gpt2.compute_token_bits(model, encode(held_out)).sum()  # the first token is given
+        bits = round(float(bits / len(held_out.encode())), 4)
+        seen = steps * recipe["batch_size"] * T
+        row = {"recipe": name, "bits per byte": bits, "steps": steps, "tokens_seen": seen}
+        row |= {"passes": round(seen / len(token_ids), 2), "parameters": model.count_params()}
+        rows.append(row)
+        print(row, flush=True)
+    theirs, value = (row["bits per byte"] for row in rows)
+    harness.record("tinyshakespeare-gpt2", options, value=value, baseline=theirs, table=rows)
 
 
 if __name__ == "__main__":
-    main()
+    options = harness.parse(__doc__, "plays", "recipes")
+    (train_on_plays if options.experiment == "plays" else compare_recipes)(options)

@@ -6,19 +6,14 @@ counts, an average of bigrams, and encoders from random weights. Nothing is chos
 sentences; the validation sentences choose the C of the two logistic regressions, nothing else.
 
 Run: `python -m benchmarks.tune_minilm` (about 40 CPU-minutes). It writes
-data/results/minilm-tuning.json; interrupted, it goes on with what build/minilm-tuning.json lacks.
-`--sizes` and `--ways` choose a part of it; the result is written when all parts are there.
+data/results/minilm-tuning.json; interrupted, it goes on with what build/ lacks.
 """
 
-import argparse
 import functools
-import json
-import os
-import time
 
-from utils.runtime import start
+from benchmarks import harness
 
-start(seed=42)
+harness.start()
 
 import keras
 import numpy as np
@@ -29,49 +24,30 @@ from utils.data import corpora
 from utils.data.masking import pack_segments
 from utils.data.text import build_vocabulary, encode_texts
 from utils.metrics import bootstrap_interval
-from utils.models.bert import (
-    WarmUpDecay,
-    add_classifier,
-    build_encoder,
-    load_encoder_weights,
-    train_last_layers,
-)
+from utils.models import bert
 from utils.models.classifiers import build_bigram_average
 from utils.models.sentences import embed_sentences, read_minilm
-from utils.results import LEDGER, record_result
-from utils.runtime import ROOT
 from utils.training import LengthBatches
 
 SIZES = (100, 500, 2000, 8000)  # training sentences
-WAYS = {  # way: seeds at each size; those with 0 would take too long
-    "word counts": (3, 3, 3, 1),
-    "bigram average": (3, 3, 3, 1),
-    "small encoder from scratch": (3, 3, 1, 1),
-    "same network from scratch": (3, 1, 0, 0),
-    "frozen": (3, 3, 3, 1),
-    "last two layers": (3, 1, 1, 1),
-    "all layers": (3, 1, 1, 1),
+WAYS = {  # seeds at each size (those with 0 would take too long), learning rate
+    "word counts": ((3, 3, 3, 1), None),
+    "bigram average": ((3, 3, 3, 1), 1e-2),
+    "small encoder from scratch": ((3, 3, 1, 1), 1e-3),
+    "same network from scratch": ((3, 1, 0, 0), 3e-4),
+    "frozen": ((3, 3, 3, 1), None),
+    "last two layers": ((3, 1, 1, 1), 3e-4),
+    "all layers": ((3, 1, 1, 1), 1e-4),
 }
 PRETRAINED = ("frozen", "last two layers", "all layers")
 EPOCHS = {100: 8, 500: 4, 2000: 2, 8000: 1}
-SMALL_EPOCHS = {100: 40, 500: 20, 2000: 10, 8000: 8}  # of the small encoder
 BATCH_SIZE = {100: 8, 500: 16, 2000: 32, 8000: 32}
+SMALL_EPOCHS = {100: 40, 500: 20, 2000: 10, 8000: 8}  # of the small encoder
+SMALL = {"num_hidden_layers": 2, "num_attention_heads": 4}
+SMALL |= {"hidden_size": 64, "intermediate_size": 256}
 SEQUENCE_LENGTH = 48  # tokens; one sentence in twenty is longer than 46
-LEARNING_RATES = {
-    "small encoder from scratch": 1e-3,
-    "same network from scratch": 3e-4,
-    "last two layers": 3e-4,
-    "all layers": 1e-4,
-}
-SMALL = {
-    "hidden_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 256,
-}
 DROPOUT = 0.1
-WARM_UP = 0.1  # share of the steps in which the learning rate rises
-DONE = ROOT / "build" / "minilm-tuning.json"
+read_files = functools.cache(read_minilm)
 
 
 def soften(part) -> np.ndarray:
@@ -88,20 +64,17 @@ def fit_logistic(train, validation, test) -> np.ndarray:
     (features, part), stack = train, np.tile(np.arange(len(train[1])), 2)
     targets = soften(part)
     labels, weights = np.repeat([1, 0], len(part)), np.concatenate([targets, 1 - targets])
-    fitted = [
-        LogisticRegression(C=C, max_iter=2000).fit(features[stack], labels, weights)
-        for C in (0.1, 1, 10, 100)
-    ]
+    models = [LogisticRegression(C=C, max_iter=2000) for C in (0.1, 1, 10, 100)]
+    fitted = [model.fit(features[stack], labels, weights) for model in models]
     best = max(fitted, key=lambda model: model.score(validation[0], validation[1]["label"]))
     return best.predict_proba(test[0])[:, 1]
 
 
-def count_words(train, validation, test) -> np.ndarray:
+def count_words(*parts) -> np.ndarray:
     """TF-IDF of words and word pairs, as in notebook 01, and logistic regression."""
     tfidf = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+|[!?]")
-    tfidf.fit(train["text"])
-    parts = ((tfidf.transform(part["text"]), part) for part in (train, validation, test))
-    return fit_logistic(*parts)
+    tfidf.fit(parts[0]["text"])
+    return fit_logistic(*((tfidf.transform(part["text"]), part) for part in parts))
 
 
 def average_bigrams(train, test, seed: int) -> np.ndarray:
@@ -109,20 +82,12 @@ def average_bigrams(train, test, seed: int) -> np.ndarray:
     keras.utils.set_random_seed(seed)
     vocabulary = build_vocabulary(train["text"].tolist(), 20_000)
     vectors = np.random.default_rng(seed).uniform(-0.05, 0.05, (len(vocabulary), 50))
-    train_ids, test_ids = (
-        encode_texts(part["text"].tolist(), vocabulary, 48) for part in (train, test)
-    )
+    x, x_test = (encode_texts(part["text"].tolist(), vocabulary, 48) for part in (train, test))
     epochs = 5 if len(train) > 2000 else 10
-    steps = epochs * -(-len(train) // 32)
-    schedule = keras.optimizers.schedules.CosineDecay(1e-2, steps)
-    model = build_bigram_average("bigram_average", vectors, learning_rate=schedule)
-    model.fit(train_ids, soften(train), epochs=epochs, batch_size=32, verbose=0)
-    return model.predict(test_ids, verbose=0)[:, 0]
-
-
-@functools.cache
-def read_files():
-    return read_minilm()
+    rate = harness.decay(WAYS["bigram average"][1], len(train), epochs, 32)
+    model = build_bigram_average("bigram_average", vectors, learning_rate=rate)
+    model.fit(x, soften(train), epochs=epochs, batch_size=32, verbose=0)
+    return model.predict(x_test, verbose=0)[:, 0]
 
 
 def encode(part) -> np.ndarray:
@@ -135,146 +100,88 @@ def encode(part) -> np.ndarray:
 
 
 def tune(way: str, train, test, seed: int) -> np.ndarray:
-    """Train an encoder in one of the ways of LEARNING_RATES; return test probabilities."""
+    """Train an encoder in one of the ways; return the probabilities of the test texts."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     _, config, weights = read_files()
     small = way == "small encoder from scratch"
-    encoder = build_encoder(config | SMALL if small else config, dropout=DROPOUT)
+    encoder = bert.build_encoder(config | SMALL if small else config, dropout=DROPOUT)
     if way in PRETRAINED:
-        load_encoder_weights(encoder, weights)
-    train_last_layers(encoder, 2 if way == "last two layers" else None)
-    model = add_classifier(encoder, name="classifier", pooling="mean", dropout=DROPOUT)
-    batches = LengthBatches(
-        encode(train), soften(train), batch_size=BATCH_SIZE[len(train)], seed=seed
-    )
+        bert.load_encoder_weights(encoder, weights)
+    bert.train_last_layers(encoder, 2 if way == "last two layers" else None)
+    model = bert.add_classifier(encoder, name="classifier", pooling="mean", dropout=DROPOUT)
+    x, batch_size = encode(train), BATCH_SIZE[len(train)]
+    batches = LengthBatches(x, soften(train), batch_size=batch_size, seed=seed)
     epochs = (SMALL_EPOCHS if small else EPOCHS)[len(train)]
     steps = epochs * len(batches)
-    schedule = WarmUpDecay(LEARNING_RATES[way], int(WARM_UP * steps), steps)
-    model.compile(
-        keras.optimizers.Adam(schedule, clipnorm=1.0), "binary_crossentropy", jit_compile=False
-    )
+    rate = bert.WarmUpDecay(WAYS[way][1], int(0.1 * steps), steps)
+    optimizer = keras.optimizers.Adam(rate, clipnorm=1.0)
+    model.compile(optimizer, "binary_crossentropy", jit_compile=False)
     model.fit(batches, epochs=epochs, verbose=0)
-    return predict(model, encode(test))
-
-
-def predict(model: keras.Model, token_ids: np.ndarray) -> np.ndarray:
-    """Return probabilities, shape (N,); texts of similar length share a batch."""
+    token_ids, probabilities = encode(test), np.zeros(len(test))
     lengths = np.count_nonzero(token_ids, axis=1)
-    order, probabilities = np.argsort(lengths, kind="stable"), np.zeros(len(token_ids))
-    for start_row in range(0, len(order), 64):
-        rows = order[start_row : start_row + 64]
+    order = np.argsort(lengths, kind="stable")  # texts of similar length share a batch
+    for rows in np.split(order, range(64, len(order), 64)):
         batch = token_ids[rows, : lengths[rows].max()]
         probabilities[rows] = model.predict_on_batch(batch)[:, 0]
     return probabilities
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="*", default=SIZES, choices=SIZES)
-    parser.add_argument("--ways", nargs="*", default=list(WAYS), choices=list(WAYS))
-    options = parser.parse_args()
+    options = harness.parse(__doc__)
     table = corpora.load_movie_snippets()
     parts = {split: part.reset_index(drop=True) for split, part in table.groupby("split")}
-    whole_train, validation, test = (parts[s] for s in ("train", "validation", "test"))
-    labels = test["label"].to_numpy()
-    done = json.loads(DONE.read_text(encoding="utf8")) if DONE.exists() else {}
+    validation, test = parts["validation"], parts["test"]
 
     @functools.cache
     def embed(split: str) -> np.ndarray:
         return embed_sentences(parts[split]["text"].tolist())
 
-    def freeze(rows) -> np.ndarray:
-        train = (embed("train")[rows], whole_train.iloc[rows])
-        return fit_logistic(train, (embed("validation"), validation), (embed("test"), test))
-
-    def learn(way: str, rows, seed: int) -> np.ndarray:
-        train = whole_train.iloc[rows]
+    def learn(way: str, size: int, seed: int) -> dict:
+        rows = np.random.default_rng(seed).permutation(len(parts["train"]))[:size]
+        train = parts["train"].iloc[rows]
         if way == "word counts":
-            return count_words(train, validation, test)
-        if way == "bigram average":
-            return average_bigrams(train, test, seed)
-        return freeze(rows) if way == "frozen" else tune(way, train, test, seed)
+            probabilities = count_words(train, validation, test)
+        elif way == "bigram average":
+            probabilities = average_bigrams(train, test, seed)
+        elif way == "frozen":
+            held_out = [(embed(split), parts[split]) for split in ("validation", "test")]
+            probabilities = fit_logistic((embed("train")[rows], train), *held_out)
+        else:
+            probabilities = tune(way, train, test, seed)
+        return harness.write_marks((probabilities > 0.5) == test["label"])
 
-    for way, size, seed in list_cells():
-        if way not in options.ways or size not in options.sizes:
-            continue
-        key = f"{way}, {size} sentences, seed {seed}"
-        if key not in done:
-            rows = np.random.default_rng(seed).permutation(len(whole_train))[:size]
-            begin = time.process_time()
-            right = ((learn(way, rows, seed) > 0.5) == labels).astype(int)
-            seconds = time.process_time() - begin
-            done[key] = {"cpu_seconds": seconds, "right": "".join(map(str, right))}
-            DONE.parent.mkdir(exist_ok=True)
-            DONE.write_text(json.dumps(done, indent=1), encoding="utf8")
-        mean = np.mean([*map(int, done[key]["right"])])
-        print(f"{key}: {mean:.3f}, {done[key]['cpu_seconds']:.0f} CPU-s", flush=True)
-    missing = len(list_cells()) - len(done)
-    if missing:
-        print(f"{missing} of {len(list_cells())} cells are missing; no result is written yet")
-    else:
-        record(done)
+    once, right, seconds = harness.keep_parts("minilm-tuning", options), {}, {}
+    sizes = [size for size in SIZES if size <= max(SIZES) * options.fraction]
+    for way, (counts, _) in WAYS.items():
+        right[way] = {}
+        for size, count in zip(sizes, counts, strict=False):
+            names = [f"{way}, {size} sentences, seed {seed}" for seed in range(count)]
+            cells = [once(name, learn, way, size, seed) for seed, name in enumerate(names)]
+            seconds |= {n: round(p["cpu_seconds"], 1) for n, p in zip(names, cells, strict=True)}
+            if count:
+                right[way][size] = np.array([harness.read_marks(part) for part in cells])
 
+    def score(runs: np.ndarray) -> dict:
+        interval = bootstrap_interval(runs.mean(axis=0))
+        seeds = [float(run.mean()) for run in runs]
+        return {"accuracy": float(runs.mean()), "interval": interval, "seeds": seeds}
 
-def list_cells() -> list[tuple[str, int, int]]:
-    """Return way, size and seed of everything that is trained."""
-    return [
-        (way, size, seed)
-        for way, seeds in WAYS.items()
-        for size, count in zip(SIZES, seeds, strict=True)
-        for seed in range(count)
-    ]
-
-
-def record(done: dict) -> None:
-    """Write the result from all cells."""
-    right = {way: {} for way in WAYS}
-    for way, size, seed in list_cells():
-        run = done[f"{way}, {size} sentences, seed {seed}"]["right"]
-        right[way].setdefault(size, []).append([*map(int, run)])
-    right = {w: {size: np.array(runs) for size, runs in r.items()} for w, r in right.items()}
-    full = max(SIZES)
     # chosen on the test sentences: that can only raise what the gain is measured against
     rivals = [way for way in WAYS if way not in PRETRAINED]
     best = max(rivals, key=lambda way: right[way][100].mean())
-    gain = (right["all layers"][100] - right[best][100]).mean(axis=0)
-    curves = {
-        way: {
-            str(size): {
-                "accuracy": float(runs.mean()),
-                "interval": bootstrap_interval(runs.mean(axis=0)),
-                "seeds": [float(run.mean()) for run in runs],
-            }
-            for size, runs in sizes.items()
-        }
-        for way, sizes in right.items()
-    }
-    os.environ["COURSE_RESULTS"] = str(LEDGER)
-    result = record_result(
-        "minilm-tuning",
-        notebook="12",
-        model="MiniLM, all layers tuned",
-        dataset="movie-snippets",
-        metric="test accuracy",
-        value=right["all layers"][full].mean(),
-        baseline=right["word counts"][full].mean(),
-        baseline_name="TF-IDF + logistic regression",
-        runs=f"1 seed, {full} sentences",
-        interval=bootstrap_interval(right["all layers"][full].mean(axis=0)),
-        best_without_pretraining=best,
-        gain_at_100=float(gain.mean()),
-        gain_at_100_interval=bootstrap_interval(gain),
-        cpu_seconds_of_cells={key: round(cell["cpu_seconds"], 1) for key, cell in done.items()},
-        curves=curves,
-        table=[
-            {"trained": way}
-            | {f"{n:,}": f"{right[way][n].mean():.3f}" if n in right[way] else "" for n in SIZES}
-            for way in WAYS
-        ],
-    )
-    for key in ("value", "interval", "best_without_pretraining", "gain_at_100"):
-        print(key, result[key])
+    gain, last = (right["all layers"][100] - right[best][100]).mean(axis=0), sizes[-1]
+    curves = {w: {str(size): score(runs) for size, runs in r.items()} for w, r in right.items()}
+    rows = {way: {f"{n:,}": "" for n in sizes} for way in WAYS}
+    for way, runs in right.items():
+        rows[way] |= {f"{size:,}": f"{run.mean():.3f}" for size, run in runs.items()}
+    full, counts = (curves[way][str(last)] for way in ("all layers", "word counts"))
+    facts = {"value": full["accuracy"], "interval": full["interval"], "curves": curves}
+    facts |= {"baseline": counts["accuracy"], "runs": f"1 seed, {last} sentences"}
+    facts |= {"best_without_pretraining": best, "cpu_seconds_of_cells": seconds}
+    facts |= {"gain_at_100": float(gain.mean()), "gain_at_100_interval": bootstrap_interval(gain)}
+    facts["table"] = [{"trained": way} | row for way, row in rows.items()]
+    harness.record("minilm-tuning", options, **facts)
 
 
 if __name__ == "__main__":
