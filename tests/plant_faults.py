@@ -28,7 +28,7 @@ TO_COME = set()  # tests that may be missing
 #     what to find, in exactly one of these files (`.` is also a line's end) ==> what replaces it
 FAULTS = r"""
 1 | attention mask swapped in CrossAttention | utils/**/*.py | test_seq2seq.py
-    (class CrossAttention.*?where\(\w*mask\[:, None\], )scores, ([^)]+)\) ==> \1\2, scores)
+    (where\(memory_mask\[:, None\], )(keras\.ops\.cast\(scores[^)]+\)), (-1e9)\) ==> \1\3, \2)
 2 | GPT-2's causal mask lets the next token in | utils/**/*.py | test_gpt2.py
     (def (?:make_attention_mask|\w*causal_mask)\(.*?ops\.arange\(T\) <= )(\w+) ==> \g<1>1 + \2
 3 | padding counted in the masked accuracy | utils/**/*.py | test_seq2seq.py
@@ -38,7 +38,7 @@ FAULTS = r"""
 5 | a row of the test put into training | utils/**/*.py | test_corpora.py
     (def load_movie_snippets.*?\n    table\["split"\] = [^\n]+)
     ==> \1\n    table.loc[(table["split"].eq("test") & decided).idxmax(), "split"] = "train"
-6 | a changed byte in an authored data file | data/ner/gold.tsv | test_registry.py -k registry
+6 | a changed byte in an authored data file | data/ner/gold.tsv | test_registry.py -k well_formed
     (\n.*?\t.*?)e ==> \1f
 7 | a changed hash in the registry | data/registry.toml | test_corpora.py
     (\[\[movie-snippets\.files\]\].*?sha256 = ")\w ==> \g<1>0
@@ -52,8 +52,8 @@ FAULTS = r"""
     (\| test accuracy \| 0\.)\d ==> \g<1>9
 10c | a number in prose that no output holds | notebooks/*.ipynb | test_notebooks.py
     (a factor of 0\.)3( helps) ==> \g<1>3791\2
-11 | mask swapped in the notebook, not in utils | notebooks/*.ipynb | test_notebooks.py
-    (where\(\w*mask\[:, None\], )scores, (-1e9)\) ==> \1\2, scores)
+11 | mask swapped in the notebook, not in utils | notebooks/08*.ipynb | test_definitions.py
+    (where\(memory_mask\[:, None\], )(keras\.ops\.cast\(scores[^)]+\)), (-1e9)\) ==> \1\3, \2)
 12 | a stored output that the code does not give | notebooks/solutions/*.ipynb | --nbval
     (Not yet: 0\.04)6( is the error) ==> \g<1>7\2
 13 | a floor edited by hand | data/results/01.json | test_results.py
