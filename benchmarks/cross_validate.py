@@ -117,9 +117,9 @@ def main() -> None:
         print(k + 1, {n: round(v[fold == k].mean(), 4) for n, v in correct.items()}, flush=True)
 
     def compare(name):
-        values = [round(correct[name][fold == k].mean(), 4) for k in range(FOLDS)]
+        values = [correct[name][fold == k].mean() for k in range(FOLDS)]
         scores = harness.compare(correct[name], correct["word counts"], values)
-        return scores | {"runs": f"{FOLDS} folds"}
+        return scores | {"values": np.round(values, 4).tolist(), "runs": f"{FOLDS} folds"}
 
     never_chosen_on = (rest["split"] == "test").to_numpy()
     facts = {"single": float(correct["one BiLSTM"].mean()), "table": rows}

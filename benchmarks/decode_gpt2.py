@@ -135,9 +135,6 @@ def serve(kind: str) -> None:
         print(json.dumps(facts | {"peak": measure_usage()["peak_memory_gb"]}), flush=True)
 
 
-# The parent
-
-
 def start_worker(kind: str, threads: int) -> subprocess.Popen:
     """Start a process that generates on request, with its threads held to a number."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")

@@ -102,10 +102,7 @@ def draw_windows(token_ids: np.ndarray, step: int, T: int, recipe: dict) -> np.n
 
 
 def train(folder: Path, config, recipe: dict, token_ids, validation_ids, num_bytes: int) -> tuple:
-    """Train until the steps are done or no point gets better; `folder` keeps the best weights.
-
-    Returns what `harness.train_in_parts` does.
-    """
+    """Train as `harness.train_in_parts`, until no point gets better; keep the best weights."""
     T, steps = config.context_length, recipe["steps"]
 
     def train_to_point(model, done):
