@@ -24,7 +24,8 @@ def build(name, policy="float32"):
     with use_dtype_policy(policy):
         model, inputs, targets = BUILDERS[name]()
     random = np.random.default_rng(0)
-    model.set_weights([0.7 * random.normal(size=w.shape) for w in model.get_weights()])
+    weights = model.get_weights()
+    model.set_weights([random.normal(size=w.shape) if w.ndim > 1 else w for w in weights])
     return model, inputs, targets
 
 
