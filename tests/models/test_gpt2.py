@@ -384,7 +384,7 @@ def test_notebook_06_asks_nobody_for_the_published_model(monkeypatch):
     (choice,) = [c.source for c in notebook.cells if "find_checkpoint(MODEL)" in c.source]
     monkeypatch.setenv("COURSE_NO_DOWNLOAD", "0")
     monkeypatch.setattr("huggingface_hub.snapshot_download", None)  # not called, or a TypeError
-    exec(f"{settings}\n{choice}", names := {"fetch": fetch, "gpt2": gpt2})
+    exec(f"{settings}\n{choice}", names := {"fetch": fetch, "checkpoints": checkpoints})
     assert names["is_ours"] and names["folder"] == OURS
 
 
