@@ -15,18 +15,19 @@ from utils.models.rnn import compute_gradient_by_distance
 from utils.models.saving import use_dtype_policy
 from utils.models.seq2seq import CrossAttention
 
-ATOL = {"float32": 1e-6, "mixed_float16": 0.01, "float16": 0.01, "mixed_bfloat16": 0.1}
+ATOL = {"float32": 1e-6, "mixed_float16": 0.02, "float16": 0.02, "mixed_bfloat16": 0.1}
 MIXED = ("mixed_float16", "mixed_bfloat16")
 
 
 @functools.cache
-def build(name, policy="float32"):
+def build(name, policy):
     """Build a model; in every number format it has the same weights, so large that they matter."""
     with use_dtype_policy(policy):
         model, inputs, targets = BUILDERS[name]()
     random = np.random.default_rng(0)
-    weights = model.get_weights()
-    model.set_weights([random.normal(size=w.shape) if w.ndim > 1 else w for w in weights])
+    weights = (model if policy == "float32" else build(name, "float32")[0]).get_weights()
+    weights = [0.7 * random.normal(size=w.shape) if w.ndim > 1 else w for w in weights]
+    model.set_weights(weights)
     return model, inputs, targets
 
 
@@ -40,7 +41,7 @@ def to_numpy(outputs):
 def test_model_says_the_same_and_learns(name, policy):
     if name == "stateful":
         build.cache_clear()  # its state goes on from call to call
-    (model, inputs, targets), (exact, *_) = build(name, policy), build(name)
+    (model, inputs, targets), (exact, *_) = build(name, policy), build(name, "float32")
     raw = keras.tree.flatten(model(inputs))[-1]
     (output,), wanted = to_numpy(raw), to_numpy(exact(inputs))[-1]
     assert np.abs(output - wanted).max() < ATOL[policy] * max(1, np.abs(wanted).max())
@@ -53,7 +54,7 @@ def test_model_says_the_same_and_learns(name, policy):
 
 
 @functools.cache
-def decode(name, policy="float32"):
+def decode(name, policy):
     """Return the tokens (B, L) and log-probabilities (B,) of the best of two beams."""
     model = build(name, policy)[0]
     if name == "gpt2":
@@ -65,9 +66,9 @@ def decode(name, policy="float32"):
 
 
 @pytest.mark.parametrize("policy", [*MIXED, "float16"])
-@pytest.mark.parametrize("name", ["transformer", "gpt2"])
+@pytest.mark.parametrize("name", ["additive", "transformer", "gpt2"])
 def test_best_beam_is_as_likely_as_in_float32(name, policy):
-    (tokens, scores), (_, wanted) = decode(name, policy), decode(name)
+    (tokens, scores), (_, wanted) = decode(name, policy), decode(name, "float32")
     np.testing.assert_allclose(scores, wanted, rtol=ATOL[policy], atol=5 * ATOL[policy])
     assert (tokens > END).any()  # not only the end of a text
 
@@ -78,7 +79,7 @@ def test_gpt2_writes_what_is_best_in_float32(policy):
     found = Generator(build("gpt2", policy)[0])(prompts, 6)
     for prompt, new in zip(prompts, found, strict=True):
         text = np.array([[*prompt, *new]], "int32")
-        (logits,) = to_numpy(build("gpt2")[0](text[:, :-1]))
+        (logits,) = to_numpy(build("gpt2", "float32")[0](text[:, :-1]))
         logits = logits[0, len(prompt) - 1 :]
         regret = logits.max(axis=-1) - logits[np.arange(6), new]
         assert regret.max() < ATOL[policy] * np.abs(logits).max()
@@ -86,7 +87,7 @@ def test_gpt2_writes_what_is_best_in_float32(policy):
 
 @pytest.mark.parametrize("policy", MIXED)
 def test_recurrent_network_writes_and_has_gradients(policy):
-    (model, *_), (exact, *_) = build("gru", policy), build("gru")
+    (model, *_), (exact, *_) = build("gru", policy), build("gru", "float32")
     given = np.pad(READ[:, 1:3].T, ((0, 4), (0, 0)), constant_values=-1)
     noise = np.zeros((6, 4, exact.output_shape[-1]), "float32")
     found = to_numpy(build_generator(model, top_k=1)(given, noise))[0].T.astype("int32")
