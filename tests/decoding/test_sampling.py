@@ -305,6 +305,12 @@ def test_one_beam_is_greedy_and_a_penalty_prefers_longer_texts(model):
     assert lengths[1] >= lengths[0]
 
 
+def test_a_penalty_lowers_what_stands_in_the_text_whatever_its_sign():
+    logits, seen = np.array([[2.0, -2.0, 2.0, -3.0]]), np.array([[True, True, False, False]])
+    lowered = keras.ops.convert_to_numpy(penalise_repetition(logits, seen, 2.0))
+    assert lowered.tolist() == [[1.0, -4.0, 2.0, -3.0]]
+
+
 def test_rules_equal_those_of_transformers():
     torch = pytest.importorskip("torch", reason="rules of transformers need torch: make torch")
     from transformers import generation
