@@ -22,7 +22,7 @@ TRY = $(OFFLINE) $(1) -m pytest -q $(FAST); tests=$$?; \
 	$(OFFLINE) $(1) -m tools.run_course 02 05 08 && exit $$tests
 
 .PHONY: help setup ready data course test lab clean torch wheelhouse refresh sync deck lint colab \
-	checkpoints backends lock everywhere avx2 one-core python3.13 address onnx
+	backends lock everywhere avx2 one-core python3.13 onnx
 
 help:
 	@echo "make course          run every notebook into build/ and print a table (NB='01 02': these)"
@@ -37,10 +37,8 @@ help:
 	@echo "make deck            write the theory cards as an Anki deck into build/"
 	@echo "make lint            ruff over code and notebooks"
 	@echo "make lock            renew the locks after a change in a requirements file"
-	@echo "make colab           run the notebooks on Colab's versions, as Colab would"
-	@echo "make checkpoints NB=02  train the weights that a lesson loads again (an hour)"
+	@echo "make colab           run the notebooks of the last commit on Colab's versions"
 	@echo "make backends        run 01 to 03 (small settings) and GPT-2's tests under JAX and PyTorch"
-	@echo "make address URL=https://github.com/ann/nlp   set the address of the repository"
 	@echo "make everywhere      02, 05, 08 and fast tests: AVX2 only, one core, Python 3.13"
 
 setup:
@@ -84,9 +82,6 @@ lint: ready
 	$(BIN)/python -m ruff check . && \
 	$(BIN)/python -m ruff format --check course.py utils tools tests benchmarks
 
-address: ready
-	$(BIN)/python -m tools.sync --address "$(URL)"
-
 lock:
 	$(PYTHON) -m venv build/uv && build/uv/bin/python -m pip install --quiet uv
 	printf '%s\n' $(CUDA) > build/cuda.txt
@@ -102,15 +97,14 @@ build/colab/.ready: requirements-colab.txt
 	build/colab/bin/python -c "import keras, nbclient, spacy, tensorflow, transformers"
 	touch $@
 
-# What a notebook has installed before is taken out again: Colab forgets it, too.
+# What a notebook has installed before is taken out again: Colab forgets it, too. The notebooks run
+# in a clone, as Colab's do: without what is not committed.
 colab: build/colab/.ready
 	build/colab/bin/python -m pip uninstall --quiet --yes \
 	$$(sed -n 's/==.*//p' requirements.txt | grep -vxF "$$(sed -n 's/==.*//p' requirements-colab.txt)") \
 	2> /dev/null
-	PYDEVD_DISABLE_FILE_VALIDATION=1 build/colab/bin/python -m tools.colab $(NB)
-
-checkpoints: data
-	$(OFFLINE) $(BIN)/python -m tools.checkpoints $(NB)
+	rm -rf build/colab/course && git clone --quiet . build/colab/course
+	cd build/colab/course && PYDEVD_DISABLE_FILE_VALIDATION=1 ../bin/python -m tools.run_course $(NB)
 
 backends:
 	@$(COURSE) ready jax torch

@@ -1,7 +1,6 @@
 """Keeps tests and notebooks off the network and off the user's settings; mends nbval 0.11."""
 
 import os
-import signal
 import time
 from pathlib import Path
 from queue import Empty
@@ -22,16 +21,6 @@ os.environ["KERAS_HOME"] = str(ROOT / "build" / "keras")
 os.environ["IPYTHONDIR"] = str(ROOT / "build" / "ipython")
 Path(os.environ["IPYTHONDIR"]).mkdir(parents=True, exist_ok=True)
 
-# A shell starts a background job deaf to Ctrl-C, and the job's children inherit that; some tests
-# send it to what they start.
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def execute_cell_input(kernel, source, allow_stdin=None):
-    """Run a cell with history, without which `Out[1]` fails and `plot();` shows its value."""
-    return kernel.kc.execute(source, allow_stdin=allow_stdin, stop_on_error=False)
-
 
 def await_reply(kernel, message, timeout=None, wait=RunningKernel.await_reply):
     """Wait for the reply to a cell, but not, as nbval does, for that of a kernel that has died."""
@@ -47,5 +36,4 @@ def await_reply(kernel, message, timeout=None, wait=RunningKernel.await_reply):
                 raise
 
 
-RunningKernel.execute_cell_input = execute_cell_input
 RunningKernel.await_reply = await_reply

@@ -34,14 +34,6 @@ PIP_KEPT = r"PIP_((EXTRA_)?INDEX_URL|FIND_LINKS|NO_INDEX|TRUSTED_HOST|(CLIENT_)?
 PIP_KEPT += r"|(DEFAULT_)?TIMEOUT|(NO_)?CACHE_DIR|CONFIG_FILE|KEYRING_PROVIDER)"
 LAB = ["jupyterlab", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]
 LAB += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "00_start_here.ipynb"]
-# Runs a module, and ends it as soon as this program dies, however that happens.
-WATCHED = """
-import os, runpy, sys, threading
-if os.name != "nt":
-    threading.Thread(target=lambda: (os.read(0, 1), os.killpg(0, 9)), daemon=True).start()
-sys.argv = sys.argv[1:]
-runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-"""
 # Runs in the environment: is it this one, and are the pinned packages there, or even working?
 CHECK = """
 import importlib, importlib.metadata, importlib.util, os, sys
@@ -99,7 +91,7 @@ def read_stamp(environment):
 
 
 def remove(path):
-    """Remove a file, link or folder; one that is removed in part has no .ready."""
+    """Remove a file, link or folder; .ready goes first."""
     if path.is_symlink() or path.is_file():
         path.unlink()
     elif path.exists():
@@ -141,8 +133,7 @@ def set_up(environment=ENVIRONMENT, extras=(), deep=False):
             environment.rename(old)
         try:
             install(environment, extras)
-            (environment / ".part").write_text(json.dumps(wanted), encoding="utf8")
-            (environment / ".part").replace(environment / ".ready")
+            (environment / ".ready").write_text(json.dumps(wanted), encoding="utf8")
         finally:
             if read_stamp(environment) != wanted:
                 remove(environment)
@@ -162,28 +153,21 @@ def list_torch():
 
 def install(environment, extras):
     """Make an environment, install what the locks pin, and import it."""
-    start, log, python = time.monotonic(), BUILD / "setup.log", get_python(environment)
-    pip = [python, "pip", "install", "--no-input", "--progress-bar=off", "--only-binary=:all:"]
+    start, log, environ = time.monotonic(), BUILD / "setup.log", clean_environ()
+    pip = [get_python(environment), "-I", "-m", "pip", "install", "--no-input"]
+    pip += ["--progress-bar=off", "--only-binary=:all:"]
     lock, *locks = [f"--requirement={path}" for path in list_files(extras, "lock")]
     # The Python that runs this may be the one of the environment that was just moved aside.
-    steps = {"venv": [sys._base_executable, "venv", str(environment)]}
+    steps = {"venv": [sys._base_executable, "-I", "-m", "venv", str(environment)]}
     steps["packages"] = [*pip, "--require-hashes", lock]
     if "torch" in extras:
         steps["torch"] = [*pip, "--no-deps", *list_torch()]
     if extras:
         steps["extras"] = [*pip, "--require-hashes", *locks]
-    options = {"env": clean_environ(), "stdin": subprocess.PIPE, "start_new_session": True}
     with open(log, "wb") as stream:
-        for title, (executable, *module) in steps.items():
+        for title, command in steps.items():
             print(f"  {title} ...", flush=True)
-            command = [executable, "-I", "-c", WATCHED, *module]
-            process = subprocess.Popen(command, stdout=stream, stderr=stream, **options)
-            try:
-                process.wait()
-            finally:
-                process.stdin.close()  # which ends what still runs
-                process.wait()
-            if process.returncode:
+            if subprocess.run(command, stdout=stream, stderr=stream, env=environ).returncode:
                 said = log.read_text(encoding="utf8", errors="replace").splitlines()
                 print(*[s for s in said if s[:7] != "WARNING"][-9:], sep="\n", file=sys.stderr)
                 raise RuntimeError(
@@ -205,7 +189,7 @@ def list_steps(command, numbers):
     if command == "lab":
         return [LAB]
     if command == "run":
-        return [["utils.data"], ["tools.run_course", *numbers]]
+        return [["utils.data"], ["benchmarks.machine"], ["tools.run_course", *numbers]]
     paths = [p for f in ("", "solutions/") for p in sorted(ROOT.glob(f"notebooks/{f}*.ipynb"))]
     paths = [p.relative_to(ROOT).as_posix() for p in paths if not numbers or p.name[:2] in numbers]
     fast = ["pytest", "-q", "tests", "utils"]
@@ -230,12 +214,8 @@ def run_steps(python, command, numbers):
 
 
 def clean():
-    """Remove what was built; the data stay, even if their folder lies in build/."""
-    code = "from utils.data.registry import get_cache_folder as get; print(get().resolve(), end='')"
+    """Remove what was built, but not a data folder (COURSE_CACHE) in build/."""
     cache = os.environ.get("COURSE_CACHE", "")
-    if os.path.exists(get_python(ENVIRONMENT)):
-        command = [get_python(ENVIRONMENT), "-c", code]
-        cache = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout or cache
     kept = [(ROOT / cache).resolve(), *(ROOT / cache).resolve().parents]
     for path in [ENVIRONMENT, ROOT / ".venv.old", *BUILD.glob("*")]:
         if path not in kept:

@@ -2,8 +2,7 @@
 
 Each notebook runs with the small settings that its Settings cell carries as metadata
 (`"small": {"EPOCHS": 1}`), without the cells tagged `floor`: no errors may come and what must
-be equal must be equal, but nothing is said about quality or time. The committed notebooks
-stay as they are.
+be equal must be equal, but nothing is said about quality or time.
 """
 
 import argparse
@@ -13,7 +12,6 @@ import nbformat
 
 from tools.refresh import ROOT, NotebookError, find_notebooks, read_notebook, run_cells
 
-BACKENDS = ("jax", "torch", "tensorflow")
 NUMBERS = ("01", "02", "03")
 
 
@@ -31,17 +29,15 @@ def shrink(notebook: nbformat.NotebookNode) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run the notebooks of these numbers, or 01 to 03, under a backend; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.backends")
-    parser.add_argument("backend", choices=BACKENDS)
-    parser.add_argument("numbers", nargs="*", metavar="NN", help=f"of {', '.join(NUMBERS)}")
+    parser.add_argument("backend", choices=("jax", "torch", "tensorflow"))
+    parser.add_argument("numbers", nargs="*", metavar="NN")
     options = parser.parse_args(arguments)
-    for number in options.numbers:
-        if number not in NUMBERS:
-            known = ", ".join(NUMBERS)
-            parser.error(f"no notebook for backends has the number {number!r}; known: {known}")
-    results = ROOT / "build" / "backends" / options.backend
+    for number in set(options.numbers) - set(NUMBERS):
+        known = ", ".join(NUMBERS)
+        parser.error(f"no notebook for backends has the number {number!r}; known: {known}")
+    results, failed = ROOT / "build" / "backends" / options.backend, False
     environment = {"KERAS_BACKEND": options.backend, "COURSE_RESULTS": str(results)}
-    failed = False
-    for path in [path for n in options.numbers or NUMBERS for path in find_notebooks(n)]:
+    for [path] in map(find_notebooks, options.numbers or NUMBERS):
         notebook, said = read_notebook(path), "ok"
         shrink(notebook)
         try:

@@ -1,6 +1,5 @@
-"""Write the theory cards as an Anki deck: `python -m tools.deck [FILE.apkg]`."""
+"""Write the theory cards as an Anki deck: `python -m tools.deck`."""
 
-import argparse
 import html
 import re
 from pathlib import Path
@@ -63,11 +62,9 @@ def to_html(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(path: Path = ROOT / "build" / "nlp-in-keras.apkg") -> None:
     """Write the deck and say where it is."""
-    parser = argparse.ArgumentParser(prog="python -m tools.deck", description=__doc__)
-    parser.add_argument("path", nargs="?", type=Path, default=ROOT / "build" / "nlp-in-keras.apkg")
-    path, deck = parser.parse_args(arguments).path, make_deck(load_cards())
+    deck = make_deck(load_cards())
     path.parent.mkdir(parents=True, exist_ok=True)
     genanki.Package(deck).write_to_file(path)
     print(f"{len(deck.notes)} notes in {path}; in Anki: File, Import")

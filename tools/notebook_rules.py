@@ -86,10 +86,7 @@ def list_problems(path: Path) -> list[str]:
 
 
 def list_notebook_problems(cells: list[NotebookNode]) -> list[str]:
-    """Return what is wrong with the cells of a notebook together.
-
-    nbval does not see a notebook that was never run: it compares with what is stored.
-    """
+    """Return what is wrong with the cells together; nbval sees no notebook that was never run."""
     counts = [cell.execution_count for cell in pick(cells)]
     tagged = [index for index, cell in enumerate(pick(cells)) if "bootstrap" in get_tags(cell)]
     last = max((i for i, cell in enumerate(cells) if IGNORED in get_tags(cell)), default=len(cells))
@@ -146,9 +143,8 @@ def list_void_claims(tree: ast.Module) -> Iterator[str]:
 def list_unknown_numbers(cells: list[NotebookNode]) -> list[str]:
     """Find results quoted in prose that neither the notebook nor the ledger holds.
 
-    Held to it is each number in Markdown with a decimal point or a percent sign: it stands in a
-    ledger marker, or the same number in an output or in code ("0.5" equals "0.50"; "81 %" needs an
-    81 or a 0.81). Headings, links, code, LaTeX and all after "References" are not looked at.
+    A number in Markdown with a decimal point or a percent sign stands in a ledger marker, or in an
+    output or code, too ("0.5" equals "0.50"; "81 %" needs an 81 or a 0.81).
     """
     problems, texts = [], [f"{cell.source}\n{join_outputs(cell)}" for cell in pick(cells)]
     known = {float(number) for text in texts for number in re.findall(r"\d+(?:\.\d+)?", text)}
@@ -206,10 +202,7 @@ def list_course_problems(paths: list[Path]) -> list[str]:
 
 
 def list_exercise_problems(lesson: list, solutions: list) -> Iterator[str]:
-    """A checker says that its stub is not done yet, a solution correct, a wrong answer not yet.
-
-    In the solutions it is the same cell, and a wrong answer gets a hint.
-    """
+    """The checker, one cell in both files, calls a stub not done, a wrong answer not yet right."""
     exercises = find_checkers(lesson, "exercise-")
     for kind, verdict in VERDICTS.items():
         checkers = find_checkers(lesson if kind == "exercise-" else solutions, kind)

@@ -5,7 +5,6 @@ shows what really changed. A notebook that fails stays as it was, and so do its 
 """
 
 import ast
-import inspect
 import os
 import re
 import subprocess
@@ -23,7 +22,7 @@ from nbclient.util import run_sync
 from utils.results import write_whole
 
 ROOT = Path(__file__).resolve().parents[1]
-TIMEOUT = 3600  # seconds for one notebook; only there to end one that hangs
+TIMEOUT = 3600  # seconds for one cell; only there to end one that hangs
 KEPT_CELL_METADATA = ("alt", "jupyter", "reason", "small", "tags")
 NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -31,7 +30,7 @@ NOTEBOOK_METADATA = {
 }
 
 
-class NotebookError(RuntimeError):
+class NotebookError(Exception):
     """A notebook did not run to its end: section, cell (from 1), reason; then the traceback."""
 
 
@@ -43,7 +42,7 @@ def find_notebooks(number: str = "", root: Path = ROOT, *, solutions: bool = Fal
     """
     paths = sorted(root.glob("notebooks/*.ipynb"))
     chosen = [path for path in paths if number in ("", path.name[:2])]
-    if number and not chosen:
+    if not chosen:
         known = ", ".join(path.name[:2] for path in paths) or "none"
         raise ValueError(f"no notebook has the number {number!r}; known numbers: {known}")
     twins = [path.parent / "solutions" / path.name for path in chosen if solutions]
@@ -51,11 +50,7 @@ def find_notebooks(number: str = "", root: Path = ROOT, *, solutions: bool = Fal
 
 
 def read_notebook(path: Path) -> nbformat.NotebookNode:
-    """Read a notebook.
-
-    Raises:
-        NotebookError: the file cannot be read or is no notebook.
-    """
+    """Read a notebook; raise `NotebookError` if the file is none."""
     try:
         return nbformat.read(path, as_version=4)
     # What nbformat raises on JSON that is no notebook, and on what is no JSON.
@@ -77,7 +72,7 @@ def run_cells(
         notebook: changed in place, also where it fails: the outputs up to the failing cell.
         folder: the working directory of the kernel.
         environment: variables to set for the kernel, beside those of this process.
-        timeout: seconds for the whole notebook.
+        timeout: seconds for one cell.
 
     Raises:
         NotebookError: a cell fails, the time is up, the kernel does not start or dies.
@@ -85,11 +80,10 @@ def run_cells(
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    deadline = time.monotonic() + timeout
     client = NotebookClient(
         notebook,
         kernel_name="python3",
-        timeout_func=lambda cell: max(0.1, deadline - time.monotonic()),
+        timeout=timeout,
         startup_timeout=600,
         iopub_timeout=60,  # for the last outputs of a cell
         record_timing=False,
@@ -99,7 +93,7 @@ def run_cells(
     )
     client.log.disabled = True  # its messages say less than NotebookError
     silence = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)  # cells print by messages
-    where, section, reason, trace = "before its first cell", "", "", ""
+    where, section, reason = "before its first cell", "", ""
     try:
         with client.setup_kernel(cwd=str(folder), env=os.environ | (environment or {}), **silence):
             for index, cell in enumerate(notebook.cells):
@@ -110,19 +104,16 @@ def run_cells(
                 try:
                     client.execute_cell(cell, index)
                 except CellExecutionError as error:
-                    reason = f"{error.ename}: {flatten(error.evalue)}"
-                    if claim := error.ename == "AssertionError" and ask_for_claim(client):
-                        reason = f"{claim} ({flatten(error.evalue)})".removesuffix(" ()")
-                    trace = re.sub(r"\x1b\[[0-9;]*m", "", error.traceback)  # without its colours
+                    reason = explain(client, cell, error)
                     break
     except CellTimeoutError:
-        reason = f"still running when the {timeout:.0f} seconds of the notebook were over"
+        reason = f"still running after {timeout:.0f} seconds"
     except DeadKernelError:
         reason = "the kernel died while running it (out of memory?)"
     except (NoSuchKernel, OSError, RuntimeError) as error:
         reason = f"the kernel did not start: {flatten(error)}"
     if reason:
-        raise NotebookError(f"{where}: {reason}\n{trace}".strip())
+        raise NotebookError(f"{where}: {reason}")
 
 
 def flatten(message: object) -> str:
@@ -130,58 +121,32 @@ def flatten(message: object) -> str:
     return f"{' '.join(str(message).split()):.300}"
 
 
-def ask_for_claim(client: NotebookClient) -> str:
-    """Ask a kernel in which an assertion failed what was claimed; `""` if it does not know."""
-    try:
-        reply = run_sync(client.kc.execute_interactive)(
-            inspect.getsource(explain_assertion),
-            silent=True,
-            user_expressions={"claim": "explain_assertion()"},
-            output_hook=lambda message: None,
-            timeout=60,
-        )
-        return ast.literal_eval(reply["content"]["user_expressions"]["claim"]["data"]["text/plain"])
-    except (KeyError, TimeoutError):
-        return ""
+def explain(client: NotebookClient, cell: nbformat.NotebookNode, error: CellExecutionError) -> str:
+    """Return why a cell failed: of an assertion the claim and the values that it compares.
 
-
-def explain_assertion() -> str:
-    """Say what the assertion that failed last in this process claims; runs in the kernel.
-
-    Returns:
-        For example `"value >= floor is false: 12.2 and 25.1"`, without values if they cannot be
-        computed a second time.
-
-    Raises:
-        IndexError: no `assert` statement failed.
+    For example `"value >= floor is false: value = 12.2, floor = 25.1 (too low)"`; the traceback
+    follows.
     """
-    import ast
-    import contextlib
-    import linecache
-    import sys
-    import traceback
-
-    def compute(node: ast.expr) -> object:
-        return eval(ast.unparse(node), frame.f_globals | frame.f_locals)
-
-    def show(value: object) -> str:
-        if getattr(value, "ndim", None) == 0:  # a number of NumPy, a tensor
-            value = float(value)
-        return (
-            f"{value:.7g}" if isinstance(value, float) else f"{' '.join(repr(value).split()):.60}"
-        )
-
-    frame, line = list(traceback.walk_tb(sys.last_traceback))[-1]
-    lines = linecache.getlines(frame.f_code.co_filename, frame.f_globals)
-    nodes = [node for node in ast.walk(ast.parse("".join(lines))) if isinstance(node, ast.Assert)]
-    claim = [node.test for node in nodes if node.lineno <= line <= node.end_lineno][-1]
-    shown = []
-    with contextlib.suppress(Exception):
-        while isinstance(claim, ast.BoolOp) and isinstance(claim.op, ast.And):
-            claim = next(part for part in claim.values if not compute(part))
-        if isinstance(claim, ast.Compare):
-            shown = [show(compute(part)) for part in (claim.left, *claim.comparators)]
-    return f"{ast.unparse(claim):.200} is false: {' and '.join(shown)}".removesuffix(": ")
+    trace = re.sub(r"\x1b\[[0-9;]*m", "", error.traceback)  # without its colours
+    arrow = re.search(r"^-+> *(\d+) ", trace, re.M)  # the first one is in the cell itself
+    line = int(arrow[1]) if arrow and error.ename == "AssertionError" else 0
+    nodes = ast.walk(ast.parse(cell.source)) if line else []
+    asserts = [node for node in nodes if isinstance(node, ast.Assert)]
+    claims = [node.test for node in asserts if node.lineno <= line <= node.end_lineno]
+    if not claims:
+        return f"{error.ename}: {flatten(error.evalue)}\n{trace}"
+    parts = getattr(claims[0], "values", claims)  # of `and`
+    sides = [[p.left, *p.comparators] for p in parts if isinstance(p, ast.Compare)]
+    names = [ast.unparse(s) for each in sides for s in each if not isinstance(s, ast.Constant)]
+    ask, questions = run_sync(client.kc.execute_interactive), {n: f"str({n})" for n in names}
+    answers = ask("", silent=True, user_expressions=questions, timeout=60)["content"]
+    values = [
+        f"{name} = {ast.literal_eval(answer['data']['text/plain']):.60}"
+        for name, answer in answers["user_expressions"].items()
+        if answer["status"] == "ok"
+    ]
+    said = f"{ast.unparse(claims[0])} is false: {', '.join(values)}".removesuffix(": ")
+    return f"{flatten(said)} ({flatten(error.evalue)})".removesuffix(" ()") + f"\n{trace}"
 
 
 def write_notebook(notebook: nbformat.NotebookNode, path: Path) -> None:
@@ -199,10 +164,8 @@ def publish_results(staged: str, folder: Path) -> None:
 def refresh(path: Path, ledger: Path = ROOT / "data" / "results") -> None:
     """Run one notebook in place and move the results that it records into the ledger.
 
-    What editors and kernels leave behind in its metadata is dropped.
-
-    Raises:
-        NotebookError: it failed; neither the notebook nor the ledger has changed.
+    What editors and kernels leave behind in its metadata is dropped. If it fails, which raises
+    `NotebookError`, neither the notebook nor the ledger has changed.
     """
     notebook = read_notebook(path)
     with tempfile.TemporaryDirectory() as staged:

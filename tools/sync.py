@@ -10,18 +10,16 @@
 | `<!--= table NAME -->...<!--/-->` | field `table` of data/results/NAME.json |
 | `<!--= table quiz 01 -->...<!--/-->`, and `theory` | data/cards |
 
-`python -m tools.sync` rewrites what is stale. `python -m tools.sync --address
-https://github.com/ann/nlp` sets the address first; until then there are no badges. Text in
+`python -m tools.sync` rewrites what is stale. Without an address there are no badges. Text in
 Markdown code is left alone.
 """
 
-import argparse
 import os
 import re
 import sys
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 
@@ -39,7 +37,6 @@ LINE_START = re.compile(r"[\s>]*([-*+]\s+|\d+[.)]\s+)?")
 BADGE_IMAGE = "https://colab.research.google.com/assets/colab-badge.svg"
 BADGE = re.compile(r"\n*\[!\[[^\]]*\]\([^)]*colab-badge\.svg\)\]\([^)]*\)")
 ADDRESS = re.compile(r"https://github\.com/\w[\w.-]*/\w[\w.-]*", re.A)
-URLS = re.compile(r"^\[project\.urls\]\n(?:Repository = .*\n)?", re.M)
 CITED = re.compile(r"^version: .*\n(?:repository-code: .*\n)?", re.M)
 
 BOOTSTRAP = """\
@@ -47,6 +44,7 @@ BOOTSTRAP = """\
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 here = Path.cwd()
 places = [here, *here.parents, here / "nlp-in-keras"]
@@ -65,27 +63,6 @@ NO_ADDRESS = """\
         "under the name nlp-in-keras, then run this cell again."
     )
 """
-
-
-def load_project(root: Path = ROOT) -> tuple[str, str]:
-    """Return the repository's address ("" until it is set) and the version, from pyproject.toml."""
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf8"))["project"]
-    return project.get("urls", {}).get("Repository", "").rstrip("/"), project["version"]
-
-
-def set_address(address: str, root: Path = ROOT) -> None:
-    """Write the repository's address into pyproject.toml, which alone holds it; "none" drops it."""
-    found = address.strip().rstrip("/").removesuffix(".git")
-    if found != "none" and not ADDRESS.fullmatch(found):
-        known = "the address is one that Colab can open, as in https://github.com/ann/nlp, or none"
-        raise ValueError(f"{known}, to take it away; got {address!r}")
-    path = root / "pyproject.toml"
-    line = "" if found == "none" else f'Repository = "{found}"\n'
-    text, places = URLS.subn(f"[project.urls]\n{line}", path.read_text(encoding="utf8"))
-    if not places:
-        raise ValueError(f"pyproject.toml needs a line [project.urls] to hold {address!r}; add it")
-    tomllib.loads(text)  # refuses a second Repository
-    write_whole(path, text)
 
 
 def make_bootstrap(address: str) -> str:
@@ -109,34 +86,26 @@ def list_notebooks(root: Path = ROOT) -> list[Path]:
     return sorted(folder.glob("*.ipynb")) + sorted(folder.glob("[!.]*/*.ipynb"))
 
 
-@dataclass(frozen=True)
-class Sources:
-    """What tables, badges and first cells are made from."""
-
-    root: Path
-    address: str
-    version: str
-    ledger: dict[str, dict]
-    registry: dict[str, dict]
-    cards: list[dict]
-
-    @classmethod
-    def load(cls, root: Path) -> "Sources":
-        """Read them from a repository."""
-        registry = tomllib.loads((root / "data" / "registry.toml").read_text(encoding="utf8"))
-        ledger = load_results(root / "data" / "results")
-        return cls(root, *load_project(root), ledger, registry, load_cards(root))
-
-    def make_link(self, number: str, folder: Path) -> str:
-        """Return the number of a notebook as a link from a folder to it, if there is one."""
-        for path in self.root.glob(f"notebooks/{number}_*.ipynb"):
-            return f"[{number}]({relate(path, folder)})"
-        return number
+def load_sources(root: Path) -> SimpleNamespace:
+    """Read what tables, badges and first cells are made from; the address is "" until it is set."""
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf8"))["project"]
+    address = project.get("urls", {}).get("Repository", "")
+    if address and not ADDRESS.fullmatch(address):
+        known = "Colab can open, as in https://github.com/ann/nlp"
+        raise ValueError(f"pyproject.toml: Repository is an address that {known}; got {address!r}")
+    return SimpleNamespace(
+        root=root,
+        address=address,
+        version=project["version"],
+        ledger=load_results(root / "data" / "results"),
+        registry=tomllib.loads((root / "data" / "registry.toml").read_text(encoding="utf8")),
+        cards=load_cards(root),
+    )
 
 
 def sync(root: Path = ROOT, *, write: bool = True) -> list[str]:
     """Return the files that are stale, and bring them up to date unless `write` is false."""
-    sources, stale = Sources.load(root), {}
+    sources, stale = load_sources(root), {}
     for path in list_notebooks(root):
         notebook = nbformat.read(path, as_version=4)
         before = nbformat.writes(notebook)
@@ -172,7 +141,7 @@ def renew_first_cells(notebook: nbformat.NotebookNode, address: str, file: str) 
     title.source = "\n\n".join(filter(None, [name, make_badge(address, file)])) + end + rest
 
 
-def fill_markers(text: str, path: Path, sources: Sources) -> str:
+def fill_markers(text: str, path: Path, sources: SimpleNamespace) -> str:
     """Return the text of a file with what belongs between each marker and its end."""
 
     def fill(match: re.Match) -> str:
@@ -191,7 +160,7 @@ def fill_markers(text: str, path: Path, sources: Sources) -> str:
     return MARKER.sub(fill, text)
 
 
-def render(words: list[str], folder: Path, sources: Sources) -> str:
+def render(words: list[str], folder: Path, sources: SimpleNamespace) -> str:
     """Return what a marker stands for: `table NAME` or `RESULT FIELD [FORMAT]`.
 
     FIELD may be dotted (`versions.keras`, `values.0`), FORMAT is a Python format specification.
@@ -218,18 +187,10 @@ def render(words: list[str], folder: Path, sources: Sources) -> str:
 
 
 def make_table(rows: list[dict]) -> str:
-    """Return a Markdown table.
-
-    Example:
-        >>> print(make_table([{"a": 1, "b": "x|y"}, {"a": 0.8149, "b": "z"}]))
-        | a | b |
-        |---|---|
-        | 1 | x\\|y |
-        | 0.815 | z |
-    """
+    """Return a Markdown table."""
     table = [rows[0].keys(), *[row.values() for row in rows]]
-    lines = [" | ".join(show(cell).replace("|", r"\|") for cell in row) for row in table]
-    lines = [f"| {line} |" for line in lines]
+    cells = [[show(cell).replace("|", r"\|") for cell in row] for row in table]
+    lines = [f"| {' | '.join(row)} |" for row in cells]
     return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
 
 
@@ -243,6 +204,12 @@ def show(cell: object) -> str:
 def relate(path: Path, folder: Path) -> str:
     """Return the link from a folder to a file."""
     return Path(os.path.relpath(path, folder)).as_posix()
+
+
+def link(number: str, sources: SimpleNamespace, folder: Path) -> str:
+    """Return the number of a notebook as a link from a folder to it, if there is one."""
+    paths = sources.root.glob(f"notebooks/{number}_*.ipynb")
+    return next((f"[{number}]({relate(path, folder)})" for path in paths), number)
 
 
 def describe(result: dict) -> dict[str, str]:
@@ -260,14 +227,15 @@ def describe(result: dict) -> dict[str, str]:
     }
 
 
-def make_results_table(sources: Sources, folder: Path) -> str:
+def make_results_table(sources: SimpleNamespace, folder: Path) -> str:
     """Return the table of all results; files without `metric` and `value` have no row."""
     results = [result for result in sources.ledger.values() if {"metric", "value"} <= result.keys()]
-    link = sources.make_link
-    return make_table([{"Notebook": link(r["notebook"], folder)} | describe(r) for r in results])
+    return make_table(
+        [{"Notebook": link(r["notebook"], sources, folder)} | describe(r) for r in results]
+    )
 
 
-def make_notebooks_table(sources: Sources, folder: Path) -> str:
+def make_notebooks_table(sources: SimpleNamespace, folder: Path) -> str:
     """Return the table of notebooks, with the headline result of each."""
     rows = []
     for path in sorted(sources.root.glob("notebooks/*.ipynb")):
@@ -287,7 +255,7 @@ def make_notebooks_table(sources: Sources, folder: Path) -> str:
     return make_table(rows)
 
 
-def make_data_table(sources: Sources, folder: Path) -> str:
+def make_data_table(sources: SimpleNamespace, folder: Path) -> str:
     """Return the table of data sets."""
     rows = []
     for name, entry in sources.registry.items():
@@ -296,12 +264,12 @@ def make_data_table(sources: Sources, folder: Path) -> str:
             size += f", downloads {download['bytes'] / 1e6:.0f} MB"
         row = {"Name": f"`{name}`", "What": entry["title"], "Tier": entry["tier"]}
         row |= {"Rows": f"{entry['rows']:,}", "Size": size, "Licence": entry["licence"]}
-        row["Used by"] = ", ".join(sources.make_link(each, folder) for each in entry["used_by"])
+        row["Used by"] = ", ".join(link(each, sources, folder) for each in entry["used_by"])
         rows.append(row)
     return make_table(rows)
 
 
-def make_sources_list(sources: Sources, folder: Path) -> str:
+def make_sources_list(sources: SimpleNamespace, folder: Path) -> str:
     """Return source, citation and hashes of every data set as a Markdown list."""
     lines = []
     for name, entry in sources.registry.items():
@@ -324,15 +292,10 @@ TABLES = {
 }
 
 
-def main(arguments: list[str] | None = None, root: Path = ROOT) -> None:
-    """Set the address, if one is given, and rewrite what is stale."""
-    parser = argparse.ArgumentParser(prog="python -m tools.sync", description="See `make help`.")
-    parser.add_argument("--address", help="of the repository, to set first; none takes it away")
-    options = parser.parse_args(arguments)
+def main() -> None:
+    """Rewrite what is stale."""
     try:
-        if options.address is not None:
-            set_address(options.address, root)
-        for file in sync(root):
+        for file in sync():
             print(f"renewed  {file}")
     except ValueError as error:
         sys.exit(str(error))

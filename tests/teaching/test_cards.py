@@ -162,5 +162,5 @@ def test_a_changed_card_updates_the_table_and_the_learners_decks(tmp_path, capsy
     assert " ".join(field["name"] for field in first.model.fields) == names
     assert first.fields[1] == "Is <code>a</code> &lt; |b|?"
     assert re.findall(r"<b>(\w+)", first.fields[9]) == ["wrong", "right", "wrong", "wrong"]
-    deck.main([str(tmp_path / "new" / "deck.apkg")])
+    deck.main(tmp_path / "new" / "deck.apkg")
     assert "82 notes in" in capsys.readouterr().out and (tmp_path / "new" / "deck.apkg").exists()

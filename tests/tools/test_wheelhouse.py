@@ -1,4 +1,4 @@
-"""`tools.wheelhouse` on four tiny wheels, without a network."""
+"""`tools.wheelhouse` on three tiny wheels, without a network."""
 
 import hashlib
 import os
@@ -45,62 +45,44 @@ def write_lock(root: Path, name: str, *wheels: Path):
 @pytest.fixture
 def course(tmp_path, monkeypatch):
     """A course of one requirement (with a dependency) and one data set; an index of files."""
-    for variable in os.environ:
-        if variable.startswith(("PIP_", "COURSE_")):
-            monkeypatch.delenv(variable)
+    for variable in [name for name in os.environ if name.startswith(("PIP_", "COURSE_"))]:
+        monkeypatch.delenv(variable)
     index, root = tmp_path / "index", tmp_path / "course"
     for folder in (index, root):
         folder.mkdir()
     main = build_wheel(index, "main_part", needs="needed_part")
     write_lock(root, "requirements.lock", main, build_wheel(index, "needed_part"))
-    (root / "requirements-torch.txt").write_text("torch==1.0\nunrelated==1.0\n")
-    write_lock(root, "requirements-torch.lock", build_wheel(index, "unrelated", needs="torch"))
-    build_wheel(index, "torch")
-    wheel = {"project": "tiny-novel", "version": "1.0", "bytes": 1000}
-    wheel["sha256"] = data.compute_sha256(build_wheel(index, "tiny_novel"))
+    digest = data.compute_sha256(build_wheel(index, "tiny_novel"))
+    wheel = {"project": "tiny-novel", "version": "1.0", "bytes": 1000, "sha256": digest}
     file = {"name": "text.txt", "bytes": len(TEXT), "sha256": hashlib.sha256(TEXT).hexdigest()}
     files = [file | {"member": "tiny_novel/text.txt"}]
     registry = {
         "novel": {"tier": "package", "wheel": wheel, "files": files},
+        "model": {"tier": "package", "wheel": wheel | {"project": "big"}, "with_torch": True},
         "saga": {"tier": "web", "files": [file | {"urls": []}]},
     }
     monkeypatch.setattr(entry, "ROOT", root)
     for module in (wheelhouse, data):
         monkeypatch.setattr(module, "load_registry", lambda: registry)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
-    monkeypatch.setenv("TORCH_INDEX", "")
+    settings = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index)}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
     return root
-
-
-@pytest.fixture
-def house(course, tmp_path):
-    """The wheels that a complete run leaves behind."""
-    house = tmp_path / "wheelhouse"
-    house.mkdir()
-    for name in ("main_part", "needed_part", "tiny_novel"):
-        build_wheel(house, name, needs="needed_part" if name == "main_part" else "")
-    return house
-
-
-def read(house):
-    """Return name to content of each wheel."""
-    return {path.name.split("-")[0]: path.read_bytes() for path in house.glob("*.whl")}
 
 
 def test_the_wheelhouse_alone_serves_packages_and_data(course, tmp_path, monkeypatch, capfd):
     house = tmp_path / "a room" / "wheelhouse"
+    monkeypatch.setenv("PIP_CONSTRAINT", "absent.txt")  # a setting of pip does no harm
     wheelhouse.main([str(house)])
-    last = capfd.readouterr().out.splitlines()[-1]
-    assert last == f"{house}: 3 wheels, 0.00 GB; see README.txt in it"
-    readme = (house / "README.txt").read_text()
-    assert "PIP_NO_INDEX=1 PIP_FIND_LINKS=$PWD/wheelhouse make data" in readme
-    assert "Data in here: novel." in readme and "saga (text.txt)" in readme
-    assert "COURSE_MIRROR=/path/to/folder .venv/bin/python -m utils.data saga" in readme
-    assert "torch" not in readme
+    assert f"{house}: 3 wheels, 0.00 GB; " in capfd.readouterr().out.splitlines()[-1]
+    right = {path: path.read_bytes() for path in house.iterdir()}
+    build_wheel(house, "needed_part", needs="main_part")
+    (house / "tiny_novel-1.0-py3-none-any.whl").write_bytes(b"cut off")
+    wheelhouse.main([str(house)])
+    assert right == {path: path.read_bytes() for path in house.iterdir()}
     # What a learner's machine does, with nothing but the folder.
     (tmp_path / "index").rename(tmp_path / "gone")
+    monkeypatch.delenv("PIP_CONSTRAINT")
     monkeypatch.setenv("PIP_FIND_LINKS", house.as_uri())
     monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
     command = [sys.executable, "-m", "pip", "install", "-q", "--target", str(tmp_path / "site")]
@@ -110,31 +92,17 @@ def test_the_wheelhouse_alone_serves_packages_and_data(course, tmp_path, monkeyp
     assert data.fetch("novel")["text.txt"].read_bytes() == TEXT
 
 
-def test_torch_is_added_on_request_and_what_is_wrong_collected_again(house, monkeypatch):
-    before = read(house)
-    build_wheel(house, "needed_part", needs="main_part")
-    for name in ("tiny_novel", "torch"):  # cut off
-        (house / f"{name}-1.0-py3-none-any.whl").write_bytes(before["tiny_novel"][:100])
-    monkeypatch.setenv("PIP_CONSTRAINT", "absent.txt")  # a setting of pip does no harm
-    wheelhouse.main([str(house), "--torch"])
-    after = read(house)
-    assert {name: after[name] for name in before} == before
-    assert after.keys() - before.keys() == {"torch", "unrelated"} and len(after["torch"]) > 100
-    assert "make torch" in (house / "README.txt").read_text()
-
-
 @pytest.mark.parametrize("name", ["needed_part", "tiny_novel", "absent_part"])
-def test_what_cannot_be_had_with_its_hash_is_one_clear_error(house, course, tmp_path, capfd, name):
-    for path in house.glob(f"{name}*"):
-        path.unlink()
-        build_wheel(tmp_path / "index", name, needs="main_part")
+def test_what_cannot_be_had_with_its_hash_is_one_clear_error(course, tmp_path, capfd, name):
+    house = tmp_path / "wheelhouse"
     if name == "absent_part":
         with open(course / "requirements.lock", "a") as stream:
             stream.write(f"absent-part==1.0 --hash=sha256:{'0' * 64}\n")
-    before = read(house)
+    else:
+        build_wheel(tmp_path / "index", name, needs="main_part")
     with pytest.raises(SystemExit, match="^error: pip could not collect the wheels of "):
         wheelhouse.main([str(house)])
     errors = capfd.readouterr().err
     assert f"{name.replace('_', '-')}==1.0" in errors  # pip says which
     assert name == "absent_part" or "Expected sha256" in errors
-    assert read(house) == before
+    assert not list(house.glob(f"{name}*"))
