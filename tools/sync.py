@@ -44,7 +44,6 @@ BOOTSTRAP = """\
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 here = Path.cwd()
 places = [here, *here.parents, here / "nlp-in-keras"]
