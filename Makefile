@@ -22,7 +22,7 @@ TRY = $(OFFLINE) $(1) -m pytest -q $(FAST); tests=$$?; \
 	$(OFFLINE) $(1) -m tools.run_course 02 05 08 && exit $$tests
 
 .PHONY: help setup ready data course test lab clean torch wheelhouse refresh sync deck lint colab \
-	backends lock everywhere avx2 one-core python3.13 onnx
+	checkpoints backends lock everywhere avx2 one-core python3.13 address onnx
 
 help:
 	@echo "make course          run every notebook into build/ and print a table (NB='01 02': these)"
@@ -38,7 +38,9 @@ help:
 	@echo "make lint            ruff over code and notebooks"
 	@echo "make lock            renew the locks after a change in a requirements file"
 	@echo "make colab           run the notebooks of the last commit on Colab's versions"
+	@echo "make checkpoints NB=02  train the weights that a lesson loads again (an hour)"
 	@echo "make backends        run 01 to 03 (small settings) and GPT-2's tests under JAX and PyTorch"
+	@echo "make address URL=https://github.com/ann/nlp   set the address of the repository"
 	@echo "make everywhere      02, 05, 08 and fast tests: AVX2 only, one core, Python 3.13"
 
 setup:
@@ -75,6 +77,9 @@ refresh: data
 sync: ready
 	$(BIN)/python -m tools.sync
 
+address: ready
+	$(BIN)/python -m tools.sync "$(URL)"
+
 deck: ready
 	$(BIN)/python -m tools.deck
 
@@ -105,6 +110,9 @@ colab: build/colab/.ready
 	2> /dev/null
 	rm -rf build/colab/course && git clone --quiet . build/colab/course
 	cd build/colab/course && PYDEVD_DISABLE_FILE_VALIDATION=1 ../bin/python -m tools.run_course $(NB)
+
+checkpoints: data
+	$(OFFLINE) $(BIN)/python -m tools.checkpoints $(NB)
 
 backends:
 	@$(COURSE) ready jax torch

@@ -34,6 +34,14 @@ PIP_KEPT = r"PIP_((EXTRA_)?INDEX_URL|FIND_LINKS|NO_INDEX|TRUSTED_HOST|(CLIENT_)?
 PIP_KEPT += r"|(DEFAULT_)?TIMEOUT|(NO_)?CACHE_DIR|CONFIG_FILE|KEYRING_PROVIDER)"
 LAB = ["jupyterlab", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]
 LAB += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "00_start_here.ipynb"]
+# Runs a module, and ends it as soon as this program dies, however that happens.
+WATCHED = """
+import os, runpy, sys, threading
+if os.name != "nt":
+    threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
 # Runs in the environment: is it this one, and are the pinned packages there, or even working?
 CHECK = """
 import importlib, importlib.metadata, importlib.util, os, sys
@@ -154,20 +162,23 @@ def list_torch():
 def install(environment, extras):
     """Make an environment, install what the locks pin, and import it."""
     start, log, environ = time.monotonic(), BUILD / "setup.log", clean_environ()
-    pip = [get_python(environment), "-I", "-m", "pip", "install", "--no-input"]
+    watch = ["-I", "-c", WATCHED]
+    pip = [get_python(environment), *watch, "pip", "install", "--no-input"]
     pip += ["--progress-bar=off", "--only-binary=:all:"]
     lock, *locks = [f"--requirement={path}" for path in list_files(extras, "lock")]
     # The Python that runs this may be the one of the environment that was just moved aside.
-    steps = {"venv": [sys._base_executable, "-I", "-m", "venv", str(environment)]}
+    steps = {"venv": [sys._base_executable, *watch, "venv", str(environment)]}
     steps["packages"] = [*pip, "--require-hashes", lock]
     if "torch" in extras:
         steps["torch"] = [*pip, "--no-deps", *list_torch()]
     if extras:
         steps["extras"] = [*pip, "--require-hashes", *locks]
+    alive, _ = os.pipe()  # its other end is this program's only, and closes when that dies
     with open(log, "wb") as stream:
+        options = {"stdin": alive, "stdout": stream, "stderr": stream, "env": environ}
         for title, command in steps.items():
             print(f"  {title} ...", flush=True)
-            if subprocess.run(command, stdout=stream, stderr=stream, env=environ).returncode:
+            if subprocess.run(command, **options).returncode:
                 said = log.read_text(encoding="utf8", errors="replace").splitlines()
                 print(*[s for s in said if s[:7] != "WARNING"][-9:], sep="\n", file=sys.stderr)
                 raise RuntimeError(
@@ -189,7 +200,7 @@ def list_steps(command, numbers):
     if command == "lab":
         return [LAB]
     if command == "run":
-        return [["utils.data"], ["benchmarks.machine"], ["tools.run_course", *numbers]]
+        return [["utils.data"], ["tools.run_course", *numbers]]
     paths = [p for f in ("", "solutions/") for p in sorted(ROOT.glob(f"notebooks/{f}*.ipynb"))]
     paths = [p.relative_to(ROOT).as_posix() for p in paths if not numbers or p.name[:2] in numbers]
     fast = ["pytest", "-q", "tests", "utils"]

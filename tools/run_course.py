@@ -11,8 +11,11 @@ import json
 import math
 import os
 import platform
+import re
+import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -29,6 +32,8 @@ from utils.runtime import describe_machine
 HEADER = ("notebook", "metric", "value", "floor", "baseline", "seconds", "CPU-s", "GB", "")
 SHOWN = {"metric": "", **dict.fromkeys(("value", "floor", "baseline"), ".3f")}  # of a result
 SHOWN |= {"cpu_seconds": ".0f", "peak_memory_gb": ".1f"}
+# For a lesson: CPU-seconds on the ledger's machine on average and at most, GB of memory.
+BUDGET_AVERAGE, BUDGET_MOST, BUDGET_MEMORY = 70, 140, 3
 MARGIN = 0.3  # GB that shall stay free beside a notebook
 SETTINGS = ("KERAS_", "TF_", "XLA_", "ONEDNN_", "DNNL_", "OMP_")  # variables that move numbers
 
@@ -140,11 +145,47 @@ def find_shortage(path: Path, root: Path) -> str:
     return "" if free >= needed else said
 
 
-def estimate_minutes(paths: Sequence[Path], root: Path) -> int:
-    """Return about how many minutes notebooks take on the ledger's machine, here on one core."""
+def compare_machine() -> float:
+    """Print how this machine compares with the ledger's; return the factor, 1 if unknown."""
+    command = [sys.executable, "-m", "benchmarks.machine"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf8")
+    factor = re.match(r"factor ([\d.]+)", done.stdout)
+    if done.returncode or not factor:
+        reason = (done.stderr.strip() or "it printed no factor").splitlines()[-1]
+        print(f"this machine could not be compared with the ledger's: {reason}", flush=True)
+        return 1.0
+    print(done.stdout.strip(), flush=True)
+    return float(factor[1])
+
+
+def estimate_minutes(paths: Sequence[Path], factor: float, root: Path) -> int:
+    """Return about how many minutes notebooks take here, from the ledger's measured times."""
     pasts = [read_past(path, root) for path in paths]
     pairs = [(past.get("seconds", 0), past.get("cpu_seconds", 0)) for past in pasts]
-    return math.ceil(sum(max(seconds, cpu / os.cpu_count()) for seconds, cpu in pairs) / 60)
+    process = psutil.Process()  # macOS has no affinity
+    cores = len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else os.cpu_count()
+    return math.ceil(factor * sum(max(seconds, cpu / cores) for seconds, cpu in pairs) / 60)
+
+
+def count_seconds(name: str, done: threading.Event) -> None:
+    """Show on a terminal, each second until `done`, how long a notebook has been running."""
+    start = time.monotonic()
+    while sys.stdout.isatty() and not done.wait(1):
+        print(f"  {name}: {time.monotonic() - start:.0f} s", end="\r", flush=True)
+
+
+def describe_cost(outcomes: Collection[Outcome], factor: float) -> str:
+    """Return the cost of the lessons that ran to their end, beside the budget at this factor."""
+    done = {each.notebook[:2]: each.result for each in outcomes if each.verdict in ("ok", "kept")}
+    used = {n: (r["cpu_seconds"], r["peak_memory_gb"]) for n, r in done.items() if r}
+    total, most = sum(cpu for cpu, _ in used.values()), BUDGET_MOST * factor
+    said = f"CPU-seconds of {len(used)} lessons: {total:,.0f}, {total / max(1, len(used)):.0f} on "
+    said += f"average; budget at factor {factor:.2f}: {BUDGET_AVERAGE * factor:.0f} on average, "
+    said += f"{most:.0f} at most, {BUDGET_MEMORY} GB"
+    for number, (cpu, memory) in used.items():
+        if cpu > most or memory > BUDGET_MEMORY:
+            said += f"\nabove the budget: {number} ({cpu:.0f}, {memory:.1f} GB)"
+    return said
 
 
 def make_table(outcomes: Collection[Outcome]) -> str:
@@ -172,17 +213,23 @@ def run_course(numbers: Sequence[str] = (), root: Path = ROOT) -> int:
         return 2
     outcomes = {path: None if numbers else load_kept(path, root) for path in paths}
     missing = [path for path, outcome in outcomes.items() if outcome is None]
-    minutes, kept = estimate_minutes(missing, root), len(outcomes) - len(missing)
-    print(f"{len(missing)} to run, about {minutes} min where factor is 1; {kept} kept", flush=True)
+    factor = compare_machine() if missing else 1.0
+    minutes, kept = estimate_minutes(missing, factor, root), len(outcomes) - len(missing)
+    print(f"{len(missing)} to run, about {minutes} min; {kept} kept", flush=True)
     for index, path in enumerate(missing, 1):
         print(f"[{index}/{len(missing)}] {path.stem}", flush=True)
+        done = threading.Event()
+        clock = threading.Thread(target=count_seconds, args=(path.stem, done), daemon=True)
+        clock.start()
         shortage = find_shortage(path, root)
         skipped = Outcome(path.stem, "skipped", shortage)
         outcomes[path] = outcome = skipped if shortage else run_notebook(path, root)
+        done.set()
+        clock.join()
         if outcome.verdict == "failed":
             outcome.reason += f"; alone: python course.py run {path.name[:2]}"
-        print(f"  {outcome.seconds:.0f} s, {outcome}", flush=True)
-    print(f"\n{make_table(outcomes.values())}\n")
+        print(f"  {path.stem}: {outcome.seconds:.0f} s, {outcome}", flush=True)
+    print(f"\n{make_table(outcomes.values())}\n\n{describe_cost(outcomes.values(), factor)}")
     if kept:
         print("kept: nothing changed since; name a notebook, or delete build/results, to run it")
     counts = Counter(outcome.verdict for outcome in outcomes.values())

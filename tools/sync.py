@@ -10,8 +10,8 @@
 | `<!--= table NAME -->...<!--/-->` | field `table` of data/results/NAME.json |
 | `<!--= table quiz 01 -->...<!--/-->`, and `theory` | data/cards |
 
-`python -m tools.sync` rewrites what is stale. Without an address there are no badges. Text in
-Markdown code is left alone.
+`python -m tools.sync` rewrites what is stale. `python -m tools.sync https://github.com/ann/nlp`
+sets the address first; until then there are no badges. Text in Markdown code is left alone.
 """
 
 import os
@@ -37,6 +37,7 @@ LINE_START = re.compile(r"[\s>]*([-*+]\s+|\d+[.)]\s+)?")
 BADGE_IMAGE = "https://colab.research.google.com/assets/colab-badge.svg"
 BADGE = re.compile(r"\n*\[!\[[^\]]*\]\([^)]*colab-badge\.svg\)\]\([^)]*\)")
 ADDRESS = re.compile(r"https://github\.com/\w[\w.-]*/\w[\w.-]*", re.A)
+URLS = re.compile(r"^\[project\.urls\]\n(?:Repository = .*\n)?", re.M)
 CITED = re.compile(r"^version: .*\n(?:repository-code: .*\n)?", re.M)
 
 BOOTSTRAP = """\
@@ -64,6 +65,19 @@ NO_ADDRESS = """\
 """
 
 
+def set_address(address: str, root: Path) -> None:
+    """Write the repository's address into pyproject.toml, which alone holds it; "none" drops it."""
+    found = address.rstrip("/").removesuffix(".git")
+    if found != "none" and not ADDRESS.fullmatch(found):
+        known = "the address is one that Colab can open, as in https://github.com/ann/nlp, or none"
+        raise ValueError(f"{known}, to take it away; got {address!r}")
+    path, line = root / "pyproject.toml", "" if found == "none" else f'Repository = "{found}"\n'
+    text, places = URLS.subn(f"[project.urls]\n{line}", path.read_text(encoding="utf8"))
+    if not places:
+        raise ValueError(f"pyproject.toml needs a line [project.urls] to hold {address!r}; add it")
+    write_whole(path, text)
+
+
 def make_bootstrap(address: str) -> str:
     """Return the first code cell of every notebook; `address` is "" until there is one."""
     if address:
@@ -88,13 +102,9 @@ def list_notebooks(root: Path = ROOT) -> list[Path]:
 def load_sources(root: Path) -> SimpleNamespace:
     """Read what tables, badges and first cells are made from; the address is "" until it is set."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf8"))["project"]
-    address = project.get("urls", {}).get("Repository", "")
-    if address and not ADDRESS.fullmatch(address):
-        known = "Colab can open, as in https://github.com/ann/nlp"
-        raise ValueError(f"pyproject.toml: Repository is an address that {known}; got {address!r}")
     return SimpleNamespace(
         root=root,
-        address=address,
+        address=project.get("urls", {}).get("Repository", ""),
         version=project["version"],
         ledger=load_results(root / "data" / "results"),
         registry=tomllib.loads((root / "data" / "registry.toml").read_text(encoding="utf8")),
@@ -291,14 +301,16 @@ TABLES = {
 }
 
 
-def main() -> None:
-    """Rewrite what is stale."""
+def main(arguments: list[str], root: Path = ROOT) -> None:
+    """Set the address, if one is given, and rewrite what is stale."""
     try:
-        for file in sync():
+        if arguments:
+            set_address(arguments[0], root)
+        for file in sync(root):
             print(f"renewed  {file}")
     except ValueError as error:
         sys.exit(str(error))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -5,10 +5,13 @@ import json
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from jupyterlab import NeverCheckForUpdate
 from jupyterlab.labapp import LabApp
@@ -21,7 +24,9 @@ ROOT = Path(course.__file__).resolve().parent
 VERSION = "{}.{}".format(*sys.version_info)
 PACKAGES = f"lib/python{VERSION}/site-packages"
 # A virtual environment is made in five seconds, its copy in half of one.
-START = "import sys; sys._base_executable = {copier!r}; sys.argv[0] = 'course.py'; "
+# A shell starts a background job deaf to Ctrl-C, and what the job starts inherits that.
+START = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+START += "sys._base_executable = {copier!r}; sys.argv[0] = 'course.py'; "
 START += "import course; sys.exit(course.main(sys.argv[1:]))"
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the copier is a script with #!")
 
@@ -57,8 +62,8 @@ class Course:
 
     venv = property(lambda self: self.root / ".venv")
 
-    def run(self, *arguments, **environ):
-        done = subprocess.run(
+    def open(self, *arguments, **environ):
+        return subprocess.Popen(
             [sys.executable, "-c", self.start, *arguments],
             cwd=self.root,
             env=self.environ | environ,
@@ -66,7 +71,11 @@ class Course:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        return done.returncode, done.stdout
+
+    def run(self, *arguments, **environ):
+        process = self.open(*arguments, **environ)
+        printed, _ = process.communicate()
+        return process.returncode, printed
 
     def change(self, command):
         subprocess.run(["sh", "-ec", command], cwd=self.root, check=True)
@@ -167,18 +176,23 @@ def test_where_nothing_can_be_built_the_old_one_stays(ready, tmp_path, setting):
     assert (ready.venv / ".ready").read_text() == before
 
 
-def test_interrupted_while_it_is_built_the_old_one_stays(tmp_path, monkeypatch):
-    def interrupt(environment, extras):
-        (environment / "half").mkdir(parents=True)
-        raise KeyboardInterrupt
-
-    old = tmp_path / ".venv" / ".ready"
-    old.parent.mkdir()
-    old.write_text('{"extras": []}')
-    monkeypatch.setattr(course, "install", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        course.set_up(old.parent)
-    assert [*tmp_path.rglob("*")] == [old.parent, old] and old.read_text() == '{"extras": []}'
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
+def test_pip_ends_with_a_setup_that_is_stopped_and_the_old_one_stays(ready, number):
+    ready.change(CHANGE_LOCK)
+    with socket.create_server(("127.0.0.1", 0)) as server:  # takes questions, answers none
+        server.settimeout(60)
+        index = f"http://127.0.0.1:{server.getsockname()[1]}/simple"
+        process = ready.open("setup", PIP_NO_INDEX="", PIP_FIND_LINKS="", PIP_INDEX_URL=index)
+        with server.accept()[0]:
+            pips = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(number)
+            printed, _ = process.communicate(timeout=60)
+            assert pips and psutil.wait_procs(pips, timeout=20)[1] == []
+    if number == signal.SIGINT:
+        assert process.returncode == 130 and "interrupted" in printed
+        ready.check(kept=True)
+    assert ready.run("setup")[0] == 0
+    ready.check(kept=False)
 
 
 def test_extras_stay_when_the_environment_is_built_anew(ready):
@@ -248,10 +262,10 @@ def test_lab_fetches_nothing_and_asks_nobody():
 
 def test_steps_run_offline_up_to_the_first_that_fails(ready):
     say = "import os, sys; print(sys.argv[1:], os.environ.get('HF_HUB_OFFLINE'), flush=True)"
-    for name in ("utils/data.py", "benchmarks/machine.py", "tools/run_course.py"):
+    for name in ("utils/data.py", "tools/run_course.py"):
         (ready.root / name).parent.mkdir()
         (ready.root / name).write_text(say)
-    assert ready.run("run", "01", "02") == (0, "[] None\n[] 1\n['01', '02'] 1\n")
+    assert ready.run("run", "01", "02") == (0, "[] None\n['01', '02'] 1\n")
     (ready.root / "utils" / "data.py").write_text("import sys; sys.exit(7)")
     assert ready.run("run", "01") == (7, "")
 

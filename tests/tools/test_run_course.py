@@ -1,16 +1,22 @@
 """`tools.run_course` and `tools.refresh` on tiny notebooks that go right and wrong."""
 
 import json
-import os
+import re
+import signal
+import subprocess
 import sys
+import time
+from types import SimpleNamespace
 
 import nbformat
+import psutil
 import pytest
 from nbformat import v4
 
 from benchmarks import machine
 from tools import refresh, run_course
 
+COMPARE = run_course.compare_machine  # before the fixture replaces it
 RECORD = """\
 import json, os
 result = dict(metric="accuracy", value={value}, floor={floor}, baseline=0.5, better="higher")
@@ -42,6 +48,12 @@ COURSE = {  # cells, metric and numbers in the table, parts of the rest of the r
     "10_large": ([record("10")], "- - - -", "0 - - skipped: needs 1000000.3 GB, "),
     "11_later": ([record("11", floor=None)], "accuracy 0.900 - 0.500", "1.8 ok"),
 }
+
+
+@pytest.fixture(autouse=True)
+def machine_factor(monkeypatch):
+    """Spare the seconds that the comparison of machines takes."""
+    monkeypatch.setattr(run_course, "compare_machine", lambda: print("factor 2") or 2.0)
 
 
 def write_notebook(path, sources):
@@ -85,15 +97,16 @@ def test_a_course_ends_with_a_row_for_each_notebook_and_keeps_what_passed(tmp_pa
     for name, (_, numbers, rest) in COURSE.items():
         row = find_row(printed, name)
         assert row.startswith(f"{name} {numbers}") and rest in row
-    assert printed.startswith("11 to run, about 11 min where factor is 1; 0 kept\n")
-    assert "\n[3/11] 02_failing\n" in printed
+    assert printed.startswith("factor 2\n11 to run, about 22 min; 0 kept\n[1/11] 00_start_here\n")
+    assert re.search(r"\n\[3/11\] 02_failing\n  02_failing: \d+ s, failed in cell 4: ", printed)
+    assert "CPU-seconds of 2 lessons: 140, 70 on average; budget at factor 2.00: 140 on" in printed
     assert printed.endswith("\n3 ok, 0 kept, 1 skipped, 7 failed\n")
     shown = (tmp_path / "build" / "notebooks" / "02_failing.ipynb").read_text(encoding="utf8")
     assert r'"before\n"' in shown and "division by zero" in shown
 
     assert run_course.run_course(root=tmp_path) == 1
     printed = capsys.readouterr().out
-    assert "8 to run, about 1 min where factor is 1; 3 kept" in printed
+    assert "8 to run, about 2 min; 3 kept" in printed
     assert find_row(printed, "01_good").startswith("01_good accuracy 0.900 0.800 0.500")
     assert find_row(printed, "01_good").endswith("1.8 kept")
     assert BROKEN in find_row(printed, "02_failing")
@@ -101,6 +114,44 @@ def test_a_course_ends_with_a_row_for_each_notebook_and_keeps_what_passed(tmp_pa
     assert run_course.run_course(["10", "01", "10"], tmp_path) == 0  # skipped is not failed
     printed = capsys.readouterr().out
     assert "02_failing" not in printed and printed.endswith("\n1 ok, 0 kept, 1 skipped, 0 failed\n")
+
+
+def test_the_cost_stands_beside_the_budget():
+    costs = [("01", 281, 1.0, "ok"), ("02", 279, 3.0, "ok"), ("03", 1, 3.1, "kept")]
+    lessons = [run_course.Outcome("00", "ok"), run_course.Outcome("04", "failed")]
+    for number, cpu, memory, verdict in costs:
+        result = {"cpu_seconds": cpu, "peak_memory_gb": memory}
+        lessons.append(run_course.Outcome(number, verdict, result=result))
+    said, *above = run_course.describe_cost(lessons, 2.0).splitlines()
+    assert said == (
+        "CPU-seconds of 3 lessons: 561, 187 on average; "
+        "budget at factor 2.00: 140 on average, 280 at most, 3 GB"
+    )
+    names = "above the budget: 01 (281, 1.0 GB)", "above the budget: 03 (1, 3.1 GB)"
+    assert tuple(above) == names
+
+
+def test_the_factor_is_read_or_its_absence_told(monkeypatch, capsys):
+    for code, said, factor in (0, "factor 1.31: 100 steps", 1.31), (1, "ImportError: keras", 1.0):
+        done = subprocess.CompletedProcess([], code, said if factor > 1 else "", f"Trace\n{said}\n")
+        monkeypatch.setattr(run_course.subprocess, "run", lambda *_, done=done, **__: done)
+        assert COMPARE() == factor
+        assert capsys.readouterr().out.endswith(f"{said}\n")
+
+
+def test_where_all_is_kept_no_machine_is_compared(tmp_path, monkeypatch, capsys):
+    write_notebook(tmp_path / "notebooks" / "01_x.ipynb", [])
+    monkeypatch.setattr(run_course, "load_kept", lambda *_: run_course.Outcome("01_x", "kept"))
+    assert run_course.run_course(root=tmp_path) == 0
+    assert capsys.readouterr().out.startswith("0 to run, about 0 min; 1 kept\n")
+
+
+def test_a_terminal_shows_how_long_a_notebook_has_been_running(monkeypatch, capsys):
+    waits = iter([False, False, True])
+    for terminal, shown in (False, ""), (True, "  01_x: 0 s\r  01_x: 0 s\r"):
+        monkeypatch.setattr(sys.stdout, "isatty", lambda terminal=terminal: terminal)
+        run_course.count_seconds("01_x", SimpleNamespace(wait=lambda _: next(waits)))
+        assert capsys.readouterr().out == shown
 
 
 def test_unknown_number_lists_the_known_ones_and_runs_nothing(tmp_path, capsys):
@@ -153,22 +204,33 @@ def test_what_changes_while_a_notebook_runs_is_not_kept(tmp_path):
     assert run_course.load_kept(path, tmp_path) is None
 
 
-def test_an_interrupted_run_keeps_whole_results_and_no_other(tmp_path, monkeypatch, capsys):
-    for name in ("01_x", "02_y"):
-        write_notebook(tmp_path / "notebooks" / f"{name}.ipynb", [record(name[:2])])
-    execute, done = refresh.NotebookClient.execute_cell, []
+# A shell starts a background job deaf to Ctrl-C, and what the job starts inherits that.
+INTERRUPTED = """\
+import pathlib, signal
+from tools import run_course
+signal.signal(signal.SIGINT, signal.default_int_handler)
+run_course.compare_machine = lambda: 1.0
+run_course.run_course(root=pathlib.Path({!r}))"""
 
-    def interrupt(*arguments):
-        done.append(execute(*arguments))
-        if len(done) == 4:  # the last cell of the second notebook
-            raise KeyboardInterrupt
-        return done[-1]
 
-    monkeypatch.setattr(refresh.NotebookClient, "execute_cell", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        run_course.run_course(root=tmp_path)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
+def test_an_interrupted_run_ends_its_kernel_and_keeps_whole_results(tmp_path, capsys, number):
+    mark = tmp_path / "sleeps"
+    wait = f"open({str(mark)!r}, 'x').close(); import time; time.sleep(600)"
+    write_notebook(tmp_path / "notebooks" / "01_x.ipynb", [record("01")])
+    second = write_notebook(tmp_path / "notebooks" / "02_y.ipynb", [record("02"), wait])
+    command = [sys.executable, "-c", INTERRUPTED.format(str(tmp_path))]
+    process = subprocess.Popen(command, cwd=refresh.ROOT, stderr=subprocess.DEVNULL)
+    while not mark.exists():
+        assert process.poll() is None
+        time.sleep(0.1)
+    kernels = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(number)
+    process.wait(60)
+    assert kernels and psutil.wait_procs(kernels, timeout=60)[1] == []
     names = [path.name for path in sorted((tmp_path / "build").glob("*/*"))]
     assert names == ["01_x.ipynb", "01.json", "01.kept"]
+    write_notebook(second, [record("02")])
     assert run_course.run_course(root=tmp_path) == 0
     assert capsys.readouterr().out.endswith("\n1 ok, 1 kept, 0 skipped, 0 failed\n")
 
@@ -256,6 +318,7 @@ def test_this_machine_is_compared_with_the_ledgers(monkeypatch, capsys, tmp_path
 
 def test_on_one_processor_the_estimate_is_its_cpu_seconds(tmp_path, monkeypatch):
     write_json(tmp_path / "data" / "results" / "01.json", seconds=660, cpu_seconds=1200)
-    for processors, minutes in (1, 20), (2, 11):
-        monkeypatch.setattr(os, "cpu_count", lambda count=processors: count)
-        assert run_course.estimate_minutes([tmp_path / "01_x.ipynb"], tmp_path) == minutes
+    for processors, minutes in ([7], 40), ([7, 8], 22):  # those that this process may use
+        process = SimpleNamespace(cpu_affinity=lambda those=processors: those)
+        monkeypatch.setattr(psutil, "Process", lambda process=process: process)
+        assert run_course.estimate_minutes([tmp_path / "01_x.ipynb"], 2.0, tmp_path) == minutes

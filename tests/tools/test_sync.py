@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tools.sync import ROOT, fill_markers, list_notebooks, load_sources, sync
+from tools.sync import ROOT, fill_markers, list_notebooks, load_sources, main, sync
 
 FILES = ["README.md", "TEACHING.md", "CONTRIBUTING.md", "data/README.md"]
 FILES += ["pyproject.toml", "CITATION.cff", "data/registry.toml"]
@@ -63,29 +63,19 @@ def test_stale_places_are_noticed_and_mended(root):
     assert [path for path, content in read_all(root).items() if content != before[path]] == []
 
 
-def set_address(root, address):
-    line = f'Repository = "{address}"\n' if address else ""
-    text = (root / "pyproject.toml").read_text(encoding="utf8")
-    text = re.sub(r"\[project\.urls\]\n(Repository.*\n)?", f"[project.urls]\n{line}", text)
-    (root / "pyproject.toml").write_text(text, encoding="utf8")
-
-
 def test_an_address_is_set_in_every_place_and_taken_away(root):
-    set_address(root, "")
-    sync(root)
+    main(["none"], root)
     without = read_all(root)
     lessons = [path.relative_to(root).as_posix() for path in list_notebooks(root)]
-    for place in ("ann/nlp", "ada-2/a.course"):
-        set_address(root, f"https://github.com/{place}")
-        sync(root)
+    for place, ending in (("ann/nlp", ".git/"), ("ada-2/a.course", "")):
+        main([f"https://github.com/{place}{ending}"], root)
         assert sync(root) == []
         text = b"".join(path.read_bytes() for path in without).decode("utf8", "replace")
         assert all(f"github/{place}/blob/main/{lesson}" in text for lesson in lessons)
         assert text.count(f'repository = \\"https://github.com/{place}\\"') == len(lessons)
         assert f"\nrepository-code: https://github.com/{place}\n" in text
     assert "github/ann/nlp" not in text
-    set_address(root, "")
-    sync(root)
+    main(["none"], root)
     assert read_all(root) == without
 
 
@@ -93,13 +83,15 @@ BAD = "ann/nlp http://github.com/ann/nlp https://gitlab.com/ann/nlp https://gith
 BAD += "https://github.com/ann https://github.com/../nlp https://github.com/a/n'lp"
 
 
-def test_a_bad_address_is_refused(root):
-    for address in BAD.split():
-        set_address(root, address)
-        before = read_all(root)
-        with pytest.raises(ValueError, match="as in https://github.com/ann/nlp; got "):
-            sync(root)
+def test_a_bad_address_and_one_without_a_place_are_refused(root):
+    before = read_all(root)
+    for address in ["", *BAD.split()]:
+        with pytest.raises(SystemExit, match="as in https://github.com/ann/nlp, or none"):
+            main([address], root)
         assert read_all(root) == before
+    edit(root, "pyproject.toml", r"\[project.urls\]", "[tool.urls]")
+    with pytest.raises(SystemExit, match=r"needs a line \[project.urls\]"):
+        main(["https://github.com/ann/nlp"], root)
 
 
 MARKERS = {
