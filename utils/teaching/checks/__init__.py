@@ -36,18 +36,17 @@ def exercise(find_hint: Callable[..., str | None]) -> Callable[..., None]:
     return check
 
 
-def choose(options: dict[str, tuple[bool, str]], answer: str) -> str | None:
-    """Judge a multiple-choice answer; every option has its own explanation.
+def run(answer: Callable, *arguments):
+    """Return what the learner's function returns; None says that it is still a stub."""
+    found = answer(*arguments)
+    if found is None:
+        raise NotDone
+    return found
 
-    Args:
-        options: letter to (is it right, why).
-        answer: the learner's letter.
 
-    Returns:
-        None if right, else the explanation of why not.
-    """
-    letter = str(answer).strip().lower()
-    if letter not in options:
-        return f"answer is {answer!r}; choose one of {', '.join(sorted(options))}."
-    right, why = options[letter]
-    return None if right else why
+def choose(right: str, wrong: dict[str, str], answer: str) -> str | None:
+    """Return None for the right letter, else why the chosen one of the `wrong` ones is wrong."""
+    letter, letters = str(answer).strip().lower(), sorted([right, *wrong])
+    if letter not in letters:
+        return f"answer is {answer!r}; choose one of {', '.join(letters)}."
+    return wrong.get(letter)

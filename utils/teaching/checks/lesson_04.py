@@ -59,21 +59,9 @@ def check_to_bioes(to_bioes) -> str | None:
 @exercise
 def check_forgetting(answer) -> str | None:
     """An unmarked name is a lesson too: it teaches that there is nothing."""
-    return choose(
-        {
-            "a": (
-                False,
-                "the cured model has as many weights and as many types, and keeps them.",
-            ),
-            "b": (
-                False,
-                "a new label gets new output units; the old ones are all still there.",
-            ),
-            "c": (True, ""),
-            "d": (
-                False,
-                "they were enough to learn the new type, and to unlearn five others.",
-            ),
-        },
-        answer,
-    )
+    wrong = {
+        "a": "the cured model has as many weights and as many types, and keeps them.",
+        "b": "a new label gets new output units; the old ones are all still there.",
+        "d": "they were enough to learn the new type, and to unlearn five others.",
+    }
+    return choose("c", wrong, answer)

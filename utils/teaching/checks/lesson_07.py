@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from utils.teaching.checks import NotDone, choose, exercise
+from utils.teaching.checks import NotDone, choose, exercise, run
 
 
 @exercise
@@ -32,10 +32,7 @@ def check_measure_gain(measure_gain) -> str | None:
     """Each seed is its own control: what makes a seed easy or hard cancels out."""
     method = np.array([0.70, 0.64, 0.78, 0.60, 0.68])
     none = np.array([0.69, 0.62, 0.78, 0.58, 0.67])
-    found = measure_gain(method, none)
-    if found is None:
-        raise NotDone
-    gain, error = (float(value) for value in found)
+    gain, error = (float(value) for value in run(measure_gain, method, none))
     gains = method - none
     if np.isclose(gain, -gains.mean()):
         return "the sign is turned round: a gain is what the method has more than none."
@@ -59,21 +56,9 @@ def check_measure_gain(measure_gain) -> str | None:
 @exercise
 def check_fair_control(answer) -> str | None:
     """Eight times the texts means eight times the steps: give the plain texts those too."""
-    return choose(
-        {
-            "a": (
-                False,
-                "the test sentences were in neither training set; nothing leaked.",
-            ),
-            "b": (
-                False,
-                "the vocabulary is the same in both runs: it comes from unlabelled text.",
-            ),
-            "c": (True, ""),
-            "d": (
-                False,
-                "both runs start from the same weights: that is what the seed is for.",
-            ),
-        },
-        answer,
-    )
+    wrong = {
+        "a": "the test sentences were in neither training set; nothing leaked.",
+        "b": "the vocabulary is the same in both runs: it comes from unlabelled text.",
+        "d": "both runs start from the same weights: that is what the seed is for.",
+    }
+    return choose("c", wrong, answer)

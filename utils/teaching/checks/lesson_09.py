@@ -2,17 +2,14 @@
 
 import numpy as np
 
-from utils.teaching.checks import NotDone, choose, exercise
+from utils.teaching.checks import NotDone, choose, exercise, run
 
 
 @exercise
 def check_window_mask(make_window_mask) -> str | None:
     """Each row has at most `width` open places: the cost is T·w instead of T²."""
     length, width = 5, 2
-    found = make_window_mask(length, width)
-    if found is None:
-        raise NotDone
-    found = np.asarray(found)
+    found = np.asarray(run(make_window_mask, length, width))
     places = np.arange(length)
     back = places[:, None] - places  # how far back each key lies
     if found.shape != (length, length):
@@ -50,10 +47,7 @@ def check_attend_in_heads(attend_in_heads) -> str | None:
         slices = np.split(x, num_heads, axis=1)
         return np.concatenate([attend(part, width) for part in slices], axis=1)
 
-    found = attend_in_heads(x.copy(), 2)
-    if found is None:
-        raise NotDone
-    found = np.asarray(found, dtype=float)
+    found = np.asarray(run(attend_in_heads, x.copy(), 2), dtype=float)
     if found.shape != x.shape:
         return f"the result has the shape of x, (3, 6); yours has {found.shape}."
     if np.allclose(found, attend(x, 6)) or np.allclose(found, attend(x, 3)):
@@ -76,21 +70,9 @@ def check_attend_in_heads(attend_in_heads) -> str | None:
 @exercise
 def check_missing_mask(answer) -> str | None:
     """The target stands one place ahead in what the decoder reads, and it copies it."""
-    return choose(
-        {
-            "a": (True, ""),
-            "b": (
-                False,
-                "more to look at makes it easier: among it is the very word to be predicted.",
-            ),
-            "c": (
-                False,
-                "nothing drives those weights to zero; the loss rewards them from the first step.",
-            ),
-            "d": (
-                False,
-                "as many weights are computed with the mask; what differs is what they may see.",
-            ),
-        },
-        answer,
-    )
+    wrong = {
+        "b": "more to look at makes it easier: among it is the very word to be predicted.",
+        "c": "nothing drives those weights to zero; the loss rewards them from the first step.",
+        "d": "as many weights are computed with the mask; what differs is what they may see.",
+    }
+    return choose("a", wrong, answer)
