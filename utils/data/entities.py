@@ -18,10 +18,7 @@ PREFIXES = {"B": "B", "I": "I", "E": "I", "L": "I", "S": "B", "U": "B"}  # of an
 
 
 def parse_markup(marked: str) -> tuple[str, list[tuple[int, int, str]]]:
-    """Take the marks out of a sentence and return them as spans.
-
-    Returns:
-        The plain sentence, and (start, end, type) of each entity, in characters.
+    """Take the marks out of a sentence and return them as spans, in characters.
 
     Raises:
         ValueError: a bracket belongs to no mark.
@@ -52,14 +49,11 @@ def load_ner_gold() -> pd.DataFrame:
     """Load the sentences with PERSON, ORG, GPE, DATE and MONEY marked.
 
     About a sixth of them, by a hash of the text, is there for choosing rules and settings; the
-    rest is the test.
+    rest is the test. data/ner/README.md says how they were annotated.
 
     Returns:
         Columns `kind` ("news", "typos", "none", ...), `text`, `spans` (a list of (start, end,
         type), in characters) and `split` ("development" or "test").
-
-    Reference:
-        data/ner/README.md, which also holds how the sentences were annotated.
     """
     table = _read_marked("gold.tsv")
     held_out = table["text"].map(lambda text: assign_bucket(text, 6)) == 0
@@ -68,16 +62,8 @@ def load_ner_gold() -> pd.DataFrame:
 
 
 def load_medicines() -> pd.DataFrame:
-    """Load sentences in which medicines, and nothing else, are marked as MEDICINE.
-
-    Returns:
-        Columns `split` ("train", 60 sentences, or "test"), `text` and `spans` (as in
-        `load_ner_gold`).
-    """
+    """Load sentences with only medicines marked: `split` ("train" or "test"), `text`, `spans`."""
     return _read_marked("medicine.tsv").rename(columns={"part": "split"})
-
-
-# Tags
 
 
 def encode_bio(spans: list[Span], num_tokens: int) -> list[str]:
@@ -120,10 +106,7 @@ def unify_tags(tags: list[str]) -> list[str]:
 
 
 def decode_bio(tags: list[str]) -> list[Span]:
-    """Read token spans from tags; an I- that continues nothing begins an entity.
-
-    Args:
-        tags: BIO, or what `unify_tags` makes BIO of.
+    """Read token spans from tags of any scheme; an I- that continues nothing begins an entity.
 
     Example:
         >>> decode_bio(["B-GPE", "O", "B-ORG", "I-ORG", "I-PERSON"])
@@ -140,12 +123,9 @@ def decode_bio(tags: list[str]) -> list[Span]:
 
 
 def to_token_spans(doc, spans: list[Span], *, widen: bool = False) -> list[Span]:
-    """Turn spans in characters into spans in tokens.
+    """Turn spans in characters into spans in tokens of a `spacy.tokens.Doc`.
 
-    Args:
-        doc: a `spacy.tokens.Doc`.
-        spans: in characters, without overlap.
-        widen: take every token that a span touches, where it begins or ends inside one.
+    `widen` takes every token that a span touches, where it begins or ends inside one.
 
     Raises:
         ValueError: a span is blank, outside the text, or, without `widen`, not of whole tokens.

@@ -51,22 +51,13 @@ def read_file(path: str | Path, encoding: str = "utf-8") -> str:
 
 
 def read_rows(
-    path: str | Path,
-    columns: list[str | int],
-    *,
-    encoding: str = "utf-8",
-    delimiter: str | None = None,
-    quotes: bool | None = None,
-) -> list[tuple[str, dict]]:
-    """Read the rows of a CSV, TSV or JSONL file.
+    path: str | Path, columns: list[str | int], *, encoding: str = "utf-8",
+    delimiter: str | None = None, quotes: bool | None = None,
+) -> list[tuple[str, dict]]:  # fmt: skip
+    """Read the rows of a CSV, TSV or JSONL file, as its ending says.
 
-    Args:
-        path: of the file; its ending says what it is.
-        columns: those that there must be: names, as in the header or the objects, or numbers from
-            0, and then the first row is no header.
-        encoding: of the file.
-        delimiter: between fields, if not as the ending says.
-        quotes: whether a field may stand in quotes, as in CSV; in a TSV they are plain signs.
+    There must be all `columns`: names, as in the header or the objects, or numbers from 0, and then
+    the first row is no header. `delimiter` and `quotes` are None for what the ending says.
 
     Returns:
         The place of each row, and the row by name (or number) of its columns.
@@ -163,11 +154,8 @@ def read_string(place: str, column: str | int, value: object) -> str:
 def drop_copies(rows: list[tuple]) -> tuple[list[tuple], dict[str, list[str]]]:
     """Sort out the rows (place, text, answer) whose text is empty or has come before.
 
-    Returns:
-        The rows that stay, and the places of the others by reason.
-
-    Raises:
-        ValueError: one text has two answers.
+    Return the rows that stay, and the places of the others by reason. One text with two answers is
+    a `ValueError`.
     """
     kept, left_out = {}, defaultdict(list)
     for place, text, answer in rows:
@@ -189,11 +177,8 @@ def assign_splits(
 ) -> tuple[list[str], pd.DataFrame]:
     """Split rows (place, text, kind) by a hash of the text.
 
-    Returns:
-        The split of each row, and how many there are: a row a kind, a column a split.
-
-    Raises:
-        ValueError: a split has none of some kind.
+    Return the split of each row, and how many there are: a row a kind, a column a split. A split
+    that has none of some kind is a `ValueError`.
     """
     if not rows:
         raise ValueError(f"{path}: there is no text in it.")

@@ -19,13 +19,6 @@ def pack_segments(
 
     Built in notebook 12, section 1. What is too long loses tokens at the end of the longer text.
 
-    Args:
-        first: token ids of the first text.
-        second: those of the second, or None.
-        cls_id: id of [CLS].
-        sep_id: id of [SEP].
-        sequence_length: T, the special tokens included.
-
     Returns:
         Token ids, segment ids (0 up to the first [SEP], then 1) and padding mask (True on
         tokens), each of shape (T,).
@@ -73,11 +66,7 @@ def mask_tokens(
     Args:
         token_ids: shape (B, T).
         special_ids: id of each special token by its name; "[MASK]" and "[PAD]" among them.
-        vocabulary_size: V.
-        random: where the choices come from.
-        share: of the ordinary tokens that is chosen, each with this probability.
-        hidden: share of the chosen that becomes [MASK].
-        swapped: share of the chosen that becomes a random token.
+        share: probability of each ordinary token to be chosen.
 
     Returns:
         What the model reads, shape (B, T); and which tokens were chosen, boolean, (B, T).
@@ -103,15 +92,10 @@ class MaskedBatches(keras.utils.PyDataset):
     are 0 where a row has fewer places than P. Of a row with more, the rest is not counted.
 
     Args:
-        token_ids: shape (N, T), 0 = padding.
-        special_ids: as for `mask_tokens`.
-        vocabulary_size: V.
-        batch_size: rows a step.
+        token_ids: shape (N, T), 0 = padding; the rest is as for `mask_tokens`.
         dynamic: draw the masks anew for each epoch (RoBERTa), or once for all (static).
         shuffle: change the order of the rows each epoch.
         num_positions: P; half as many again as are to be expected if None.
-        seed: of masks and order.
-        options: `share`, `hidden` and `swapped` of `mask_tokens`.
 
     Reference:
         Liu et al. 2019, RoBERTa, section 4.1.

@@ -53,12 +53,7 @@ def check_texts(texts: list[str]) -> list[str]:
 
 
 def check_text(text: str, *, name: str = "text") -> None:
-    """Refuse what is not a text, as `check_texts` does.
-
-    Args:
-        text: what should be a string.
-        name: what the error calls it.
-    """
+    """Refuse what is not a text, as `check_texts` does, and call it by this name."""
     if not isinstance(text, str):
         raise TypeError(
             f"{name} is {text!r:.60}, of type {type(text).__name__}; "
@@ -142,12 +137,7 @@ def build_vocabulary(texts: list[str], vocabulary_size: int) -> list[str]:
 
 
 def encode_texts(texts: list[str], vocabulary: list[str], sequence_length: int) -> np.ndarray:
-    """Turn texts into rows of token ids, cut or padded on the right to one length.
-
-    Args:
-        texts: B texts.
-        vocabulary: from `build_vocabulary`.
-        sequence_length: T.
+    """Turn B texts into rows of token ids, cut or padded on the right to one length T.
 
     Returns:
         Token ids of shape (B, T), int64; 0 is padding, 1 an unknown word.
@@ -167,15 +157,8 @@ def encode_texts(texts: list[str], vocabulary: list[str], sequence_length: int) 
 def look_up_vectors(vocabulary: list[str], rows: dict[str, int], table: np.ndarray) -> np.ndarray:
     """Collect the pre-trained vector of each token; a token without one gets a random vector.
 
-    Built in notebook 01, section 6.
-
-    Args:
-        vocabulary: V tokens.
-        rows: word to its row in `table`.
-        table: pre-trained vectors, shape (words, D).
-
-    Returns:
-        Array of shape (V, D), float32.
+    Built in notebook 01, section 6. `rows` is word to its row in `table`, shape (words, D); the
+    vectors of V tokens have shape (V, D), float32.
     """
     random = np.random.default_rng(0)
     vectors = random.normal(0, 0.4, size=(len(vocabulary), table.shape[1])).astype("float32")

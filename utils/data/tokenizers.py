@@ -50,10 +50,6 @@ def train_bpe(
     merges, in this order. The `tokenizers` library does the same. Counts change only in the
     pieces that hold the merged pair, and each distinct piece is held once.
 
-    Args:
-        texts: the training texts.
-        vocabulary_size: tokens to stop at; fewer if no pair is left.
-
     Returns:
         Token to id, and the merges in the order learned.
 
@@ -101,13 +97,8 @@ def encode_bpe(
 ) -> list[str]:
     """Cut a text by applying the merges in the order in which they were learned.
 
-    Args:
-        text: any text; a character that is not in the vocabulary becomes `UNKNOWN`.
-        vocabulary: token to id, from `train_bpe`.
-        merges: pair to its place in the order.
-
-    Returns:
-        Tokens; joined, with "▁" as a space, they are the text, unknown characters aside.
+    A character that is not in the vocabulary becomes `UNKNOWN`. `merges` is pair to its place in
+    the order. The tokens, joined, with "▁" as a space, are the text, unknown characters aside.
     """
     encoded = []
     for piece in split_pieces(text):
@@ -123,19 +114,11 @@ def encode_bpe(
     return encoded
 
 
-def encode_wordpiece(
-    word: str, vocabulary: dict[str, int], *, prefix: str = "##", longest: int = 100
-) -> list[str]:
+def encode_wordpiece(word: str, vocabulary: dict[str, int]) -> list[str]:
     """Cut a word as WordPiece does: from the left, each time the longest token that fits.
 
-    Args:
-        word: one word, normalised.
-        vocabulary: token to id; a token inside a word begins with `prefix`.
-        prefix: mark of a token that does not begin a word.
-        longest: characters of a word beyond which it is unknown.
-
-    Returns:
-        Tokens, or `[UNKNOWN]` for the whole word where a rest cannot be spelled.
+    A token that does not begin a word is marked "##". A word of more than 100 characters, or with
+    a rest that cannot be spelled, is `[UNKNOWN]` as a whole.
 
     Reference:
         Wu et al. 2016, Google's Neural Machine Translation System, section 4.1.
@@ -146,17 +129,14 @@ def encode_wordpiece(
     """
     tokens, start = [], 0
     while start < len(word):
-        mark = prefix if start else ""
+        mark = "##" if start else ""
         ends = range(len(word), start, -1)
         end = next((end for end in ends if mark + word[start:end] in vocabulary), None)
-        if end is None or len(word) > longest:
+        if end is None or len(word) > 100:
             return [UNKNOWN]
         tokens.append(mark + word[start:end])
         start = end
     return tokens
-
-
-# From text to token ids
 
 
 def encode_characters(text: str, alphabet: list[str]) -> np.ndarray:
@@ -209,14 +189,7 @@ def encode_words(text: str, tokens: list[str]) -> np.ndarray:
 def build_pieces(token_lists: list[list[str]], min_count: int) -> list[str]:
     """List the special tokens, then the pieces that occur often enough, by the alphabet.
 
-    Built in notebook 12, section 2.
-
-    Args:
-        token_lists: WordPiece tokens of each training text, without special tokens.
-        min_count: times that a piece must occur.
-
-    Returns:
-        Piece of each id.
+    Built in notebook 12, section 2, of the WordPiece tokens of each training text.
 
     Example:
         >>> build_pieces([["a", "film"], ["film"]], 2)[5:]
@@ -230,17 +203,9 @@ def build_pieces(token_lists: list[list[str]], min_count: int) -> list[str]:
 def encode_pieces(
     token_lists: list[list[str]], pieces: list[str], sequence_length: int
 ) -> np.ndarray:
-    """Turn texts, cut into WordPiece tokens, into rows [CLS] ... [SEP] [PAD] of token ids.
+    """Turn N texts, cut into WordPiece tokens, into rows [CLS] ... [SEP] [PAD], shape (N, T).
 
-    Built in notebook 12, section 2.
-
-    Args:
-        token_lists: tokens of each of N texts, without special tokens.
-        pieces: from `build_pieces`; what is not in it becomes [UNK].
-        sequence_length: T.
-
-    Returns:
-        Token ids, shape (N, T).
+    Built in notebook 12, section 2. What is not in `pieces` becomes [UNK].
     """
     ids = {piece: token_id for token_id, piece in enumerate(pieces)}
     unknown, cls_id, sep_id = ids["[UNK]"], ids["[CLS]"], ids["[SEP]"]

@@ -26,14 +26,11 @@ CARD = {  # fields with a question mark may be absent
 
 
 def load_cards(root: Path = ROOT) -> list[dict]:
-    """Read and check all theory cards, those in `data/cards/` of the course folder.
+    """Read and check the theory cards in `data/cards/` of the course folder.
 
-    Returns:
-        The cards as written, in the order of `ids.txt`, each with two more fields: `group` (title
-        of its file) and `file` (path of the demonstrating notebook, or `None`).
-
-    Raises:
-        ValueError: a card breaks a rule; the message names file, card, rule and value.
+    Return them in the order of `ids.txt`, each with two more fields: `group` (title of its file)
+    and `file` (path of the demonstrating notebook, or `None`). A card that breaks a rule is a
+    `ValueError`, which names file, card, rule and value.
     """
     folder = Path(root) / "data" / "cards"
     known = (folder / "ids.txt").read_text(encoding="utf8").split()
@@ -123,8 +120,7 @@ def _find_demo(demo: dict, root: Path) -> Path | None:
 def render_quiz(cards: list[dict]) -> str:
     """Return the quiz of cards that one notebook demonstrates as Markdown, the answers folded.
 
-    The answers stand in `<details>`, which opens without a script in Jupyter, in Colab, on GitHub
-    and in a browser; links lead to sections of the notebook that the quiz stands in.
+    `<details>` opens without a script in Jupyter, Colab, GitHub and a browser.
     """
     paragraphs = []
     for number, card in enumerate(cards, 1):

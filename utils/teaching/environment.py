@@ -31,12 +31,8 @@ def read_pins() -> dict[str, str]:
 def check_environment() -> list[tuple[str, str, str]]:
     """Check Python, the packages that the notebooks import, memory and disk; change nothing.
 
-    Data are not looked for: a notebook fetches what it uses.
-
-    Returns:
-        One row a subject: its name, what was found, and the way out of the problem ("" if
-        there is none). Where all is well and the packages are the pinned ones, the rows are
-        the same on every machine.
+    Return one row a subject: its name, what was found, and the way out of the problem ("" if there
+    is none). Where all is well and the pins are kept, the rows are the same on every machine.
     """
     ready = (3, 11) <= sys.version_info < (3, 14)
     found = "yes" if ready else ".".join(map(str, sys.version_info[:2]))
@@ -65,12 +61,7 @@ def check_environment() -> list[tuple[str, str, str]]:
 
 
 def install_missing(*packages: str) -> None:
-    """Install packages that this Python lacks, in the versions of requirements.txt.
-
-    Where all can be imported, nothing happens and nothing is printed.
-
-    Args:
-        packages: names under which they are installed and imported, for example `"sacrebleu"`.
+    """Install packages that cannot be imported under these names, as requirements.txt pins them.
 
     Raises:
         ValueError: requirements.txt does not name a missing package.
@@ -81,12 +72,11 @@ def install_missing(*packages: str) -> None:
     """
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     pins = read_pins()
-    for name in missing:
-        if name not in pins:
-            raise ValueError(
-                f"only a package that requirements.txt pins can be installed, not {name!r}; "
-                f"add it there (pinned are {', '.join(pins)})"
-            )
+    if unknown := [name for name in missing if name not in pins]:
+        raise ValueError(
+            f"only a package that requirements.txt pins can be installed, not {unknown[0]!r}; "
+            f"add it there (pinned are {', '.join(pins)})"
+        )
     wanted = [f"{name}=={pins[name]}" for name in missing]
     reason = "COURSE_NO_DOWNLOAD is set"
     if os.environ.get("COURSE_NO_DOWNLOAD", "") in ("", "0") and wanted:

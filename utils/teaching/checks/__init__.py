@@ -15,9 +15,8 @@ class NotDone(Exception):  # noqa: N818 - no error, a verdict
 def exercise(find_hint: Callable[..., str | None]) -> Callable[..., None]:
     """Turn a function that returns a hint (or None: all is well) into a checker.
 
-    Args:
-        find_hint: gets the learner's answer; may raise `NotDone`. Its docstring's first line
-            is what the checker says when the answer is right.
+    It gets the learner's answer, and may raise `NotDone`. Its docstring's first line is what the
+    checker says when the answer is right.
     """
 
     @functools.wraps(find_hint)
@@ -44,9 +43,14 @@ def run(answer: Callable, *arguments):
     return found
 
 
-def choose(right: str, wrong: dict[str, str], answer: str) -> str | None:
-    """Return None for the right letter, else why the chosen one of the `wrong` ones is wrong."""
-    letter, letters = str(answer).strip().lower(), sorted([right, *wrong])
-    if letter not in letters:
-        return f"answer is {answer!r}; choose one of {', '.join(letters)}."
-    return wrong.get(letter)
+def choose(verdict: str, *, right: str, **wrong: str) -> Callable[..., None]:
+    """Return the checker of a multiple-choice exercise, which says why a wrong letter is wrong."""
+
+    def find_hint(answer) -> str | None:
+        letter, letters = str(answer).strip().lower(), sorted([right, *wrong])
+        if letter not in letters:
+            return f"answer is {answer!r}; choose one of {', '.join(letters)}."
+        return wrong.get(letter)
+
+    find_hint.__doc__ = verdict
+    return exercise(find_hint)

@@ -40,12 +40,10 @@ def check_pool_mean(pool_mean) -> str | None:
     return None
 
 
-@exercise
-def check_padding_cause(answer) -> str | None:
-    """Twenty steps of padding after the last word, and the last state has forgotten the words."""
-    wrong = {
-        "a": "the masked model has as many epochs, and learns.",
-        "c": "the masked model has the same vocabulary, and learns.",
-        "d": "the same line measures the masked model; 0.5 is what guessing gets.",
-    }
-    return choose("b", wrong, answer)
+check_padding_cause = choose(
+    "Twenty steps of padding after the last word, and the last state has forgotten the words.",
+    right="b",
+    a="the masked model has as many epochs, and learns.",
+    c="the masked model has the same vocabulary, and learns.",
+    d="the same line measures the masked model; 0.5 is what guessing gets.",
+)

@@ -46,14 +46,12 @@ def check_keep_min_p(keep_min_p) -> str | None:
     return f"for [0.8, 0.1, 0.06, 0.04] and 0.1 expected [8/9, 1/9, 0, 0], got {found.round(3)}."
 
 
-@exercise
-def check_one_at_a_time(answer) -> str | None:
-    """What a model reads next does not exist before it has been chosen."""
-    wrong = {
-        "a": "an LSTM passes a state from step to step in training as well, and a Transformer, "
-        "which has none, generates one token at a time too.",
-        "b": "the loop of section 8 is compiled and runs on every core, and still makes one "
-        "character after the other.",
-        "d": "the most likely token needs no chance, and greedy decoding is sequential too.",
-    }
-    return choose("c", wrong, answer)
+check_one_at_a_time = choose(
+    "What a model reads next does not exist before it has been chosen.",
+    right="c",
+    a="an LSTM passes a state from step to step in training as well, and a Transformer, "
+    "which has none, generates one token at a time too.",
+    b="the loop of section 8 is compiled and runs on every core, and still makes one "
+    "character after the other.",
+    d="the most likely token needs no chance, and greedy decoding is sequential too.",
+)

@@ -41,14 +41,12 @@ def check_pool_max(pool_max) -> str | None:
     return None
 
 
-@exercise
-def check_word_order(answer) -> str | None:
-    """The words are the same, their neighbours are not, and a filter sees neighbours."""
-    wrong = {
-        "a": "the largest answer is kept, the place where it came from is not: order is lost in "
-        "pooling, so it must have been seen before.",
-        "c": "an average with a million parameters still adds the same vectors in another order, "
-        "and gets the same sum.",
-        "d": "each word has one GloVe vector, wherever in a sentence it stands.",
-    }
-    return choose("b", wrong, answer)
+check_word_order = choose(
+    "The words are the same, their neighbours are not, and a filter sees neighbours.",
+    right="b",
+    a="the largest answer is kept, the place where it came from is not: order is lost in "
+    "pooling, so it must have been seen before.",
+    c="an average with a million parameters still adds the same vectors in another order, "
+    "and gets the same sum.",
+    d="each word has one GloVe vector, wherever in a sentence it stands.",
+)

@@ -56,12 +56,10 @@ def check_to_bioes(to_bioes) -> str | None:
     return to_bioes([]) and "an empty sentence has no tags: return an empty list."
 
 
-@exercise
-def check_forgetting(answer) -> str | None:
-    """An unmarked name is a lesson too: it teaches that there is nothing."""
-    wrong = {
-        "a": "the cured model has as many weights and as many types, and keeps them.",
-        "b": "a new label gets new output units; the old ones are all still there.",
-        "d": "they were enough to learn the new type, and to unlearn five others.",
-    }
-    return choose("c", wrong, answer)
+check_forgetting = choose(
+    "An unmarked name is a lesson too: it teaches that there is nothing.",
+    right="c",
+    a="the cured model has as many weights and as many types, and keeps them.",
+    b="a new label gets new output units; the old ones are all still there.",
+    d="they were enough to learn the new type, and to unlearn five others.",
+)

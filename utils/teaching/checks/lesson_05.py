@@ -50,12 +50,10 @@ def check_keep_best(keep_best) -> str | None:
     return None
 
 
-@exercise
-def check_padded_accuracy(answer) -> str | None:
-    """Ninety-two of a hundred places are padding, and padding is no translation."""
-    wrong = {
-        "a": "most of the places hold padding, so most of the hits are padding as well.",
-        "c": "overfitting would show on new sentences; this number shows nothing on any.",
-        "d": "BLEU counts shared n-grams of real tokens, and these are a twelfth of the places.",
-    }
-    return choose("b", wrong, answer)
+check_padded_accuracy = choose(
+    "Ninety-two of a hundred places are padding, and padding is no translation.",
+    right="b",
+    a="most of the places hold padding, so most of the hits are padding as well.",
+    c="overfitting would show on new sentences; this number shows nothing on any.",
+    d="BLEU counts shared n-grams of real tokens, and these are a twelfth of the places.",
+)

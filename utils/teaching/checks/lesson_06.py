@@ -41,12 +41,10 @@ def check_list_banned(list_banned) -> str | None:
     return None
 
 
-@exercise
-def check_cache_parts(answer) -> str | None:
-    """A query is asked once; a key and a value are read by every token that follows."""
-    wrong = {
-        "a": "a query has as many numbers as a key; if it were needed it would be kept.",
-        "b": "the prompt has queries too: all of its tokens look back when it is read.",
-        "d": "it is computed from the token's vector at every layer, as keys and values are.",
-    }
-    return choose("c", wrong, answer)
+check_cache_parts = choose(
+    "A query is asked once; a key and a value are read by every token that follows.",
+    right="c",
+    a="a query has as many numbers as a key; if it were needed it would be kept.",
+    b="the prompt has queries too: all of its tokens look back when it is read.",
+    d="it is computed from the token's vector at every layer, as keys and values are.",
+)

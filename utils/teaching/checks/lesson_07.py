@@ -53,12 +53,10 @@ def check_measure_gain(measure_gain) -> str | None:
     return None
 
 
-@exercise
-def check_fair_control(answer) -> str | None:
-    """Eight times the texts means eight times the steps: give the plain texts those too."""
-    wrong = {
-        "a": "the test sentences were in neither training set; nothing leaked.",
-        "b": "the vocabulary is the same in both runs: it comes from unlabelled text.",
-        "d": "both runs start from the same weights: that is what the seed is for.",
-    }
-    return choose("c", wrong, answer)
+check_fair_control = choose(
+    "Eight times the texts means eight times the steps: give the plain texts those too.",
+    right="c",
+    a="the test sentences were in neither training set; nothing leaked.",
+    b="the vocabulary is the same in both runs: it comes from unlabelled text.",
+    d="both runs start from the same weights: that is what the seed is for.",
+)

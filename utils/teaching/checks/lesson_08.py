@@ -55,12 +55,10 @@ def check_attend(attend) -> str | None:
     return f"expected {(weights @ memory).round(3).tolist()}, got {found.round(3).tolist()}."
 
 
-@exercise
-def check_bottleneck(answer) -> str | None:
-    """The memory grows with the sentence, so length alone loses nothing any more."""
-    wrong = {
-        "a": "both have the same number of parameters: the plain LSTM got more units for it.",
-        "b": "both got the steps of equal computing time, and the same settings to choose from.",
-        "d": "both decode greedily, and both cells have gates that let gradients pass.",
-    }
-    return choose("c", wrong, answer)
+check_bottleneck = choose(
+    "The memory grows with the sentence, so length alone loses nothing any more.",
+    right="c",
+    a="both have the same number of parameters: the plain LSTM got more units for it.",
+    b="both got the steps of equal computing time, and the same settings to choose from.",
+    d="both decode greedily, and both cells have gates that let gradients pass.",
+)

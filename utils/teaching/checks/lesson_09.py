@@ -67,12 +67,10 @@ def check_attend_in_heads(attend_in_heads) -> str | None:
     return None
 
 
-@exercise
-def check_missing_mask(answer) -> str | None:
-    """The target stands one place ahead in what the decoder reads, and it copies it."""
-    wrong = {
-        "b": "more to look at makes it easier: among it is the very word to be predicted.",
-        "c": "nothing drives those weights to zero; the loss rewards them from the first step.",
-        "d": "as many weights are computed with the mask; what differs is what they may see.",
-    }
-    return choose("a", wrong, answer)
+check_missing_mask = choose(
+    "The target stands one place ahead in what the decoder reads, and it copies it.",
+    right="a",
+    b="more to look at makes it easier: among it is the very word to be predicted.",
+    c="nothing drives those weights to zero; the loss rewards them from the first step.",
+    d="as many weights are computed with the mask; what differs is what they may see.",
+)

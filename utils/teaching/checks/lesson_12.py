@@ -55,12 +55,10 @@ def check_mask_whole_words(mask_whole_words) -> str | None:
     return None
 
 
-@exercise
-def check_test_hides_all(answer) -> str | None:
-    """What stands in the input unchanged can be copied, and copying is not filling a blank."""
-    wrong = {
-        "a": "in training the masks may be drawn anew too, and still one in ten stays.",
-        "b": "the places are drawn alike in both; what differs is what stands there.",
-        "d": "the loss treats a chosen token the same, whatever stands in its place.",
-    }
-    return choose("c", wrong, answer)
+check_test_hides_all = choose(
+    "What stands in the input unchanged can be copied, and copying is not filling a blank.",
+    right="c",
+    a="in training the masks may be drawn anew too, and still one in ten stays.",
+    b="the places are drawn alike in both; what differs is what stands there.",
+    d="the loss treats a chosen token the same, whatever stands in its place.",
+)
