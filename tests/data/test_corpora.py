@@ -236,14 +236,6 @@ def test_a_stray_mark_is_found(bad):
     assert list_stray_marks(bad)
 
 
-def test_directions_come_on_request(shakespeare):
-    text = load_shakespeare(stage_directions=True)["test"]["the-tempest"]
-    assert text.startswith("[A tempestuous noise of thunder and lightning heard.]\n\n[Enter a")
-    assert text.count("[") == text.count("]") > 100
-    assert not re.search(r"[_*#\\]", text)
-    assert len(text) > len(shakespeare["test"]["the-tempest"])
-
-
 @pytest.mark.parametrize(
     ("markdown", "plain"),
     [
@@ -266,13 +258,6 @@ def test_directions_come_on_request(shakespeare):
 )
 def test_parse_play(markdown, plain):
     assert parse_play(markdown) == plain
-
-
-def test_parse_play_keeps_directions_in_brackets():
-    play = "_Enter ANN,\nweeping_\n\n**ANN**  \nOne, _\\[Draws]_ two.\n\n*[Exit.]*"
-    assert parse_play(play, stage_directions=True) == (
-        "[Enter ANN, weeping]\n\nANN:\nOne, [Draws] two.\n\n[Exit.]"
-    )
 
 
 def test_tinyshakespeare_is_cut_at_nine_tenths(give_files, tmp_path):
@@ -354,5 +339,3 @@ def test_tatoeba_keeps_all_french_of_a_sentence_on_one_side(give_files, tmp_path
     assert list(greetings["french"]) == [["salut", "!"], ["bonjour", "!"]]
     assert table["english"].iloc[-1] == ["it's", "late", "."]
     assert table["french"].iloc[-1] == ["l'", "heure", "est", "tardive", "!"]
-    train = load_tatoeba(split="train")
-    assert len(train) == (table["split"] == "train").sum()

@@ -16,17 +16,11 @@ from utils.data.splits import assign_bucket, normalise
 
 
 def load_movie_snippets(*, keep_undecided: bool = False) -> pd.DataFrame:
-    """Load the film-review sentences, labelled by the sign of their mean human score.
+    """Load film-review sentences, labelled by the sign of their mean score (Hutto, Gilbert 2014).
 
     Sentences with a mean score between -0.5 and 0.5 are undecided and left out, or kept with label
-    -1; exact duplicates (after `normalise`) keep their first copy. The split is 80/10/10.
-
-    Returns:
-        Columns `text`, `score` (mean of 20 people, -4 to 4), `label` (0 negative,
-        1 positive) and `split` ("train", "validation" or "test").
-
-    Reference:
-        Hutto and Gilbert 2014.
+    -1; exact duplicates (after `normalise`) keep their first copy. The split is 80/10/10. Columns
+    `text`, `score` (mean of 20 people, -4 to 4), `label` (0 negative, 1 positive) and `split`.
     """
     table = pd.read_csv(fetch("movie-snippets")["snippets.csv.gz"])
     table = table.rename(columns={"sentiment": "score"})[["text", "score"]]
@@ -35,31 +29,24 @@ def load_movie_snippets(*, keep_undecided: bool = False) -> pd.DataFrame:
     table["label"] = (table["score"] > 0).astype(int).where(decided, -1)
     bucket = table["text"].map(lambda text: assign_bucket(text, 10))
     table["split"] = np.select([bucket == 8, bucket == 9], ["validation", "test"], "train")
-    if not keep_undecided:
-        table = table[decided]
-    return table.reset_index(drop=True)
+    return (table if keep_undecided else table[decided]).reset_index(drop=True)
 
 
 def load_imdb() -> pd.DataFrame:
     """Load the IMDB reviews as text, 25,000 for training and 25,000 for the test.
 
     Keras' copy stores word indices: punctuation and case are gone. A tenth of the training
-    reviews, chosen by hash, is the validation split. As published, 123 of the test reviews
-    also stand among the training reviews; they are left there so that results compare.
-
-    Returns:
-        Columns `text`, `label` (0 negative, 1 positive) and `split`.
-
-    Reference:
-        Maas et al. 2011.
+    reviews, chosen by hash, is the validation split. As published (Maas et al. 2011), 123 of the
+    test reviews also stand among the training reviews; they are left there so that results compare.
+    Columns `text`, `label` (0 negative, 1 positive) and `split`.
     """
     index = json.loads(fetch("imdb")["imdb_word_index.json"].read_text(encoding="utf8"))
     words = {rank: word for word, rank in index.items()}
     arrays, parts = load_pickled("imdb", "imdb.npz"), []
     for split in ("train", "test"):
         text = [" ".join(words[rank] for rank in review) for review in arrays[f"x_{split}"]]
-        label = arrays[f"y_{split}"]
-        parts.append(pd.DataFrame({"text": text, "label": label, "split": split}))
+        columns = {"text": text, "label": arrays[f"y_{split}"], "split": split}
+        parts.append(pd.DataFrame(columns))
     table = pd.concat(parts, ignore_index=True)
     held_out = table["text"].map(lambda text: assign_bucket(text, 10)) == 8
     table.loc[held_out & (table["split"] == "train"), "split"] = "validation"
@@ -75,8 +62,7 @@ def load_lexicon() -> dict[str, float]:
 def load_glove() -> tuple[dict[str, int], np.ndarray]:
     """Load the GloVe 6B vectors (Pennington, Socher and Manning 2014).
 
-    Returns:
-        Word (lower case, the most frequent first) to row; an array (400000, 50), float32.
+    Return word (lower case, the most frequent first) to row; and an array (400000, 50), float32.
     """
     paths = fetch("glove-50d")
     words = pd.read_parquet(paths["words.parquet"])["index"]
@@ -97,8 +83,7 @@ def load_paraphrases() -> pd.DataFrame:
 def pick_paraphrase_sources(count: int) -> pd.DataFrame:
     """Pick training sentences of movie-snippets in an order that a hash of the text decides.
 
-    Returns:
-        Columns `text`, `label` and `source` (its name in data/paraphrases, which has 500).
+    Columns `text`, `label` and `source` (its name in data/paraphrases, which has 500).
     """
     table = load_movie_snippets()
     table = table[table["split"] == "train"][["text", "label"]]
@@ -123,11 +108,9 @@ def load_thesaurus() -> dict[str, list[str]]:
 def load_snippet_paraphrases() -> pd.DataFrame:
     """Load what a small language model made of training sentences of movie-snippets.
 
-    Nothing is filtered: many of them do not mean what the sentence means.
-
-    Returns:
-        Columns `text`, `label`, `paraphrase`, `end` ("stop", "cut": the model had not come to an
-        end, or "copy": it repeated the sentence) and `cosine` of the MiniLM vectors of both.
+    Nothing is filtered: many of them do not mean what the sentence means. Columns `text`, `label`,
+    `paraphrase`, `end` ("stop", "cut": the model had not come to an end, or "copy": it repeated the
+    sentence) and `cosine` of the MiniLM vectors of both.
     """
     table = pd.read_csv(
         fetch("paraphrases")["smollm2.tsv"], sep="\t", quoting=csv.QUOTE_NONE, keep_default_na=False

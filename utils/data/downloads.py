@@ -167,13 +167,11 @@ def _download(name: str, file: dict, part: Path) -> Path:
         except DataError as error:
             tried.append(f"{shown}: {error}")
             continue
-        fault = find_fault(target, file)
-        if not fault:
+        if not (fault := find_fault(target, file)):
             return target
         tried.append(f"{shown}: wrong file, {fault}")
-    way_out = "Connect to a network, or point COURSE_MIRROR to a folder that holds the file."
-    if mirror:
-        way_out = "Put the registered file there."
+    connect = "Connect to a network, or point COURSE_MIRROR to a folder that holds the file."
+    way_out = "Put the registered file there." if mirror else connect
     raise DataError(
         f"{file['name']} of {name!r} could not be had. {way_out} Tried {'; '.join(tried)}"
     )

@@ -20,9 +20,6 @@ PREFIXES = {"B": "B", "I": "I", "E": "I", "L": "I", "S": "B", "U": "B"}  # of an
 def parse_markup(marked: str) -> tuple[str, list[tuple[int, int, str]]]:
     """Take the marks out of a sentence and return them as spans, in characters.
 
-    Raises:
-        ValueError: a bracket belongs to no mark.
-
     Example:
         >>> parse_markup("[Apple](ORG) opens in [Paris](GPE).")
         ('Apple opens in Paris.', [(0, 5, 'ORG'), (15, 20, 'GPE')])
@@ -48,12 +45,9 @@ def _read_marked(name: str) -> pd.DataFrame:
 def load_ner_gold() -> pd.DataFrame:
     """Load the sentences with PERSON, ORG, GPE, DATE and MONEY marked.
 
-    About a sixth of them, by a hash of the text, is there for choosing rules and settings; the
-    rest is the test. data/ner/README.md says how they were annotated.
-
-    Returns:
-        Columns `kind` ("news", "typos", "none", ...), `text`, `spans` (a list of (start, end,
-        type), in characters) and `split` ("development" or "test").
+    About a sixth of them, by a hash of the text, is for choosing rules and settings, the rest is
+    the test. data/ner/README.md says how they were annotated. Columns `kind` ("news", "typos",
+    "none", ...), `text`, `spans` (lists, in characters) and `split` ("development" or "test").
     """
     table = _read_marked("gold.tsv")
     held_out = table["text"].map(lambda text: assign_bucket(text, 6)) == 0
@@ -69,8 +63,7 @@ def load_medicines() -> pd.DataFrame:
 def encode_bio(spans: list[Span], num_tokens: int) -> list[str]:
     """Write token spans as one tag a token: B- begins an entity, I- goes on, O is outside.
 
-    Raises:
-        ValueError: two spans overlap, or one lies outside the tokens.
+    Spans that overlap or lie outside the tokens are a `ValueError`.
 
     Example:
         >>> encode_bio([(0, 2, "PERSON"), (4, 5, "GPE")], 6)
@@ -86,9 +79,6 @@ def encode_bio(spans: list[Span], num_tokens: int) -> list[str]:
 
 def unify_tags(tags: list[str]) -> list[str]:
     """Write tags of the schemes BIOES and BILOU as BIO, where an end goes on and a single begins.
-
-    Raises:
-        ValueError: a tag is of none of them.
 
     Example:
         >>> unify_tags(["B-PERSON", "L-PERSON", "O", "U-GPE"])
@@ -125,10 +115,8 @@ def decode_bio(tags: list[str]) -> list[Span]:
 def to_token_spans(doc, spans: list[Span], *, widen: bool = False) -> list[Span]:
     """Turn spans in characters into spans in tokens of a `spacy.tokens.Doc`.
 
-    `widen` takes every token that a span touches, where it begins or ends inside one.
-
-    Raises:
-        ValueError: a span is blank, outside the text, or, without `widen`, not of whole tokens.
+    `widen` takes every token that a span touches, where it begins or ends inside one. A span that
+    is blank, outside the text, or, without `widen`, not of whole tokens, is a `ValueError`.
     """
     found = []
     for start, end, label in spans:

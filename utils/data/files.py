@@ -24,9 +24,7 @@ USUAL_NAMES = {"text", "sentence", "label", "english", "french", "source", "targ
 def read_file(path: str | Path, encoding: str = "utf-8") -> str:
     """Read a text file whole; a byte order mark goes, and line ends become "\\n".
 
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is binary, or of another encoding.
+    One that is not there is a `FileNotFoundError`, one that is no text so encoded a `ValueError`.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -57,14 +55,9 @@ def read_rows(
     """Read the rows of a CSV, TSV or JSONL file, as its ending says.
 
     There must be all `columns`: names, as in the header or the objects, or numbers from 0, and then
-    the first row is no header. `delimiter` and `quotes` are None for what the ending says.
-
-    Returns:
-        The place of each row, and the row by name (or number) of its columns.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file does not keep to its form, or has no such columns.
+    the first row is no header. `delimiter` and `quotes` are None for what the ending says. Return
+    the place of each row, and the row by name (or number) of its columns. A file that does not keep
+    to its form, or has no such columns, is a `ValueError`.
     """
     path = Path(path).expanduser()
     kind = path.suffix.lower()
@@ -154,8 +147,7 @@ def read_string(place: str, column: str | int, value: object) -> str:
 def drop_copies(rows: list[tuple]) -> tuple[list[tuple], dict[str, list[str]]]:
     """Sort out the rows (place, text, answer) whose text is empty or has come before.
 
-    Return the rows that stay, and the places of the others by reason. One text with two answers is
-    a `ValueError`.
+    Return those that stay, and the places of the others by reason; refuse a text with two answers.
     """
     kept, left_out = {}, defaultdict(list)
     for place, text, answer in rows:
@@ -177,8 +169,7 @@ def assign_splits(
 ) -> tuple[list[str], pd.DataFrame]:
     """Split rows (place, text, kind) by a hash of the text.
 
-    Return the split of each row, and how many there are: a row a kind, a column a split. A split
-    that has none of some kind is a `ValueError`.
+    Return the split of each, and a table of counts, a row a kind; refuse a split without a kind.
     """
     if not rows:
         raise ValueError(f"{path}: there is no text in it.")

@@ -17,14 +17,8 @@ def pack_segments(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Lay out one text or two as BERT reads them: [CLS] first [SEP] second [SEP] [PAD] ...
 
-    Built in notebook 12, section 1. What is too long loses tokens at the end of the longer text.
-
-    Returns:
-        Token ids, segment ids (0 up to the first [SEP], then 1) and padding mask (True on
-        tokens), each of shape (T,).
-
-    Raises:
-        ValueError: T leaves no room for the special tokens.
+    What is too long loses tokens at the end of the longer text. Return token ids, segment ids (0 up
+    to the first [SEP], then 1) and padding mask (True on tokens), each of shape (T,).
 
     Example:
         >>> pack_segments([7, 8], [9], 1, 2, 7)[0].tolist()
@@ -58,21 +52,12 @@ def mask_tokens(
     hidden: float = 0.8,
     swapped: float = 0.1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Choose tokens to be predicted, and hide most of them. Built in notebook 12, section 2.
+    """Choose tokens to be predicted, and hide most of them (Devlin et al. 2019, section 3.1).
 
-    Of the chosen tokens the share `hidden` becomes [MASK], the share `swapped` another token
-    drawn at random, the rest stays. Special tokens are neither chosen nor drawn.
-
-    Args:
-        token_ids: shape (B, T).
-        special_ids: id of each special token by its name; "[MASK]" and "[PAD]" among them.
-        share: probability of each ordinary token to be chosen.
-
-    Returns:
-        What the model reads, shape (B, T); and which tokens were chosen, boolean, (B, T).
-
-    Reference:
-        Devlin et al. 2019, BERT, section 3.1.
+    Each ordinary token is chosen with probability `share`. Of the chosen ones the share `hidden`
+    becomes [MASK], the share `swapped` another token drawn at random, the rest stays. Special
+    tokens, whose ids `special_ids` has by name, are neither chosen nor drawn. Return what the model
+    reads, shape (B, T); and which tokens were chosen, boolean, (B, T).
     """
     special = list(special_ids.values())
     ordinary = np.setdiff1d(np.arange(vocabulary_size), special)
@@ -85,7 +70,7 @@ def mask_tokens(
 
 
 class MaskedBatches(keras.utils.PyDataset):
-    """Batches for masked language modelling; the masks are drawn anew each epoch, or once.
+    """Batches for masked language modelling (Liu et al. 2019, RoBERTa, section 4.1).
 
     A batch is ((inputs, places), targets, weights): what the model reads (B, T), which
     places it must predict (B, P), the right tokens there (B, P), and weights of mean 1 that
@@ -96,9 +81,6 @@ class MaskedBatches(keras.utils.PyDataset):
         dynamic: draw the masks anew for each epoch (RoBERTa), or once for all (static).
         shuffle: change the order of the rows each epoch.
         num_positions: P; half as many again as are to be expected if None.
-
-    Reference:
-        Liu et al. 2019, RoBERTa, section 4.1.
     """
 
     def __init__(

@@ -23,7 +23,7 @@ ELISION = re.compile(rf"aujourd'hui|(?:[^\W\d_]{ATTACHED})+'(?=\w)|{WORD.pattern
 
 
 def split_sentence(text: str, *, elision: bool = False) -> list[str]:
-    """Split a sentence into lower-case words and marks. Built in notebook 05, section 1.
+    """Split a sentence into lower-case words and marks.
 
     It may be in any language that sets spaces between words. With `elision`, a word that ends in
     an apostrophe is a token of its own, as in French.
@@ -50,8 +50,6 @@ def check_sentences(sentences: list[list[str]]) -> None:
 def build_token_vocabulary(sentences: list[list[str]], *, least: int = 1) -> list[str]:
     """List the special tokens, then every token that occurs `least` times, by its count.
 
-    Built in notebook 05, section 1. The sentences are those of the training split only.
-
     Example:
         >>> build_token_vocabulary([["a", "cat", "sees", "a", "dog"]], least=2)
         ['', '[UNK]', '[START]', '[END]', 'a']
@@ -67,8 +65,8 @@ def encode_tokens(
 ) -> np.ndarray:
     """Turn B lists of tokens into rows of ids, padded on the right with 0 to the longest.
 
-    Built in notebook 05, section 1. With `ends`, `[START]` stands before and `[END]` after each
-    sentence, as the target needs. Shape (B, T) with T at least 1, int32.
+    With `ends`, `[START]` stands before and `[END]` after each sentence, as the target needs. Shape
+    (B, T) with T at least 1, int32.
 
     Example:
         >>> encode_tokens([["a", "cat"], []], [*SPECIAL, "a"], ends=True).tolist()
@@ -78,16 +76,11 @@ def encode_tokens(
     ids = {token: token_id for token_id, token in enumerate(vocabulary)}
     rows = [[ids.get(token, UNKNOWN) for token in sentence] for sentence in sentences]
     rows = [[START, *row, END] for row in rows] if ends else rows
-    token_ids = np.full((len(rows), max([1, *map(len, rows)])), PADDING, dtype="int32")
-    for place, row in zip(token_ids, rows, strict=True):
-        place[: len(row)] = row
-    return token_ids
+    return keras.utils.pad_sequences(rows, max([1, *map(len, rows)]), padding="post", value=PADDING)
 
 
 def decode_tokens(token_ids: np.ndarray, vocabulary: list[str]) -> list[list[str]]:
     """Turn rows of ids into lists of tokens, each up to its `[END]` or its padding.
-
-    Built in notebook 05, section 1.
 
     Example:
         >>> decode_tokens(np.array([[2, 4, 3, 4], [4, 4, 0, 0]]), [*SPECIAL, "a"])
@@ -104,8 +97,6 @@ def decode_tokens(token_ids: np.ndarray, vocabulary: list[str]) -> list[list[str
 def join_tokens(tokens: list[str]) -> str:
     """Write French tokens as usual: no space after an apostrophe, before a hyphen or a full stop.
 
-    Built in notebook 05, section 1.
-
     Example:
         >>> join_tokens(["donne", "-moi", "l'", "eau", "."])
         "donne-moi l'eau."
@@ -114,7 +105,7 @@ def join_tokens(tokens: list[str]) -> str:
 
 
 def group_references(table: pd.DataFrame) -> tuple[list[list[str]], list[list[list[str]]]]:
-    """Return each English sentence once, with all its French ones. From notebook 05, section 4."""
+    """Return each English sentence once, with all its French ones."""
     references: dict[tuple, list] = {}
     for source, target in zip(table["english"], table["french"], strict=True):
         references.setdefault(tuple(source), []).append(target)
@@ -122,15 +113,13 @@ def group_references(table: pd.DataFrame) -> tuple[list[list[str]], list[list[li
 
 
 class PairBatches(keras.utils.PyDataset):
-    """Batches of pairs of about one length: little padding. Built in notebook 05, section 5.
+    """Batches of pairs of about one length: little padding.
 
     An item is ((source_ids, target_ids), targets): the decoder reads `target_ids`, which begin
     with `[START]`, and `targets` are the same tokens one place later, up to `[END]`.
 
-    Args:
-        source_ids: shape (N, S), padded with 0.
-        target_ids: shape (N, T + 1), from `[START]` to `[END]`, padded with 0.
-        seed: of the order, which changes with every epoch.
+    `source_ids` have shape (N, S), `target_ids` shape (N, T + 1), from `[START]` to `[END]`; both
+    are padded with 0. `seed` is that of the order, which changes with every epoch.
     """
 
     def __init__(self, source_ids, target_ids, *, batch_size: int, seed: int = 0):
@@ -168,19 +157,11 @@ PHRASEBOOK_SPLITS = ("train", "validation", "test", "test-long", "test-compose")
 def load_phrasebook(*, split: str | None = None) -> pd.DataFrame:
     """Load the English-French phrasebook: tokens of both sides and their gold alignment.
 
-    Tokens are lower case; data/phrasebook/README.md says how they are cut. No English sentence
-    occurs twice. Sentences of "test-long" are longer than all of the other splits; each of
-    "test-compose" holds a verb and object, or an adjective and noun, never together in "train".
-
-    Returns:
-        One row per pair: `english` and `french` (lists of tokens), `alignment` (list of pairs
-        of token indices from 0, English first; a token in no pair has no counterpart), `split`
-        and `pattern` (the rule that made the pair).
-
-    Example:
-        >>> row = load_phrasebook(split="test").iloc[0]
-        >>> all(i < len(row["english"]) and j < len(row["french"]) for i, j in row["alignment"])
-        True
+    data/phrasebook/README.md says how tokens are cut. No English sentence occurs twice. Those of
+    "test-long" are longer than all of the other splits; each of "test-compose" holds a verb and
+    object, or an adjective and noun, never together in "train". Columns `english` and `french`
+    (lists of tokens), `alignment` (list of pairs of token indices from 0, English first), `split`
+    and `pattern` (the rule that made the pair).
     """
     if split is not None and split not in PHRASEBOOK_SPLITS:
         raise ValueError(
@@ -203,10 +184,8 @@ def load_tatoeba() -> pd.DataFrame:
     """Load the English-French pairs of Tatoeba of at most 12 words a side, as lower-case tokens.
 
     One English sentence may have several French ones, one row each; all of them are in the same
-    split, one twentieth each for validation and test, by a hash of the English sentence.
-
-    Returns:
-        Columns `english` and `french` (lists of tokens) and `split`.
+    split, one twentieth each for validation and test, by a hash of the English sentence. Columns
+    `english`, `french` and `split`.
     """
     lines = fetch("tatoeba")["fra.txt"].read_text(encoding="utf8").splitlines()
     rows = []

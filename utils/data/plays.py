@@ -66,8 +66,7 @@ def load_shakespeare() -> dict[str, dict[str, str]]:
     held_out |= dict.fromkeys(SHAKESPEARE_TEST, "test")
     for file, path in fetch("shakespeare").items():
         name = file.removesuffix(".md")
-        split = held_out.get(name, "train")
-        plays[split][name] = parse_play(path.read_text(encoding="utf8"))
+        plays[held_out.get(name, "train")][name] = parse_play(path.read_text(encoding="utf8"))
     return plays
 
 

@@ -60,10 +60,7 @@ def fetch(name: str) -> dict[str, Path]:
     """Bring a data set to this machine and return where its files lie.
 
     What is missing, or is not the registered file, is fetched; it takes its place once all of it
-    is complete and right. Two processes may call this at the same time.
-
-    Returns:
-        File name to its local path.
+    is complete and right. Two processes may call this at the same time. Return file name to path.
 
     Raises:
         DataError: unknown name, no network, no room, or a truncated, wrong or unreadable file.

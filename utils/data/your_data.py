@@ -25,6 +25,7 @@ from utils.data.your_entities import check_spans, read_conll, read_spans
 
 SPLITS = {"train": 8, "validation": 1, "test": 1}
 Column = str | int  # the name in the header, or the number from 0 where there is none
+Texts = dict[str, dict[str, str]]  # split to name to text, as from `load_shakespeare`
 
 
 def read_labelled_texts(
@@ -137,13 +138,10 @@ def read_entities(
     return table
 
 
-def read_documents(
-    folder: str | Path, *, encoding: str = "utf-8", splits: dict[str, int] = SPLITS
-) -> dict[str, dict[str, str]]:
+def read_documents(folder: str | Path, *, encoding: str = "utf-8", splits=SPLITS) -> Texts:
     """Read the .txt and .md files of a folder and of those inside it, whole, but for dot files.
 
-    Returns:
-        Split to name to text, as from `load_shakespeare`; a name is the path inside `folder`.
+    The name of a text is its path inside `folder`.
     """
     folder = Path(folder).expanduser()
     if not folder.is_dir():
@@ -160,15 +158,10 @@ def read_documents(
     return _split_texts(folder, kept, left_out, splits)
 
 
-def read_text(
-    path: str | Path, *, encoding: str = "utf-8", splits: dict[str, int] = SPLITS
-) -> dict[str, dict[str, str]]:
+def read_text(path: str | Path, *, encoding: str = "utf-8", splits=SPLITS) -> Texts:
     """Read one long text, split by its passages: what stands between blank lines, else lines.
 
-    A passage that comes twice is kept twice, on the same side.
-
-    Returns:
-        Split to name to text, as from `load_shakespeare`; the name is that of the file.
+    A passage that comes twice is kept twice, on the same side. The name is that of the file.
     """
     content, path = files.read_file(path, encoding), Path(path)
     gap, passages = "\n\n", re.split(r"\n(?:[ \t]*\n)+", content.strip())
@@ -179,22 +172,18 @@ def read_text(
     return {split: {path.stem: gap.join(named.values())} for split, named in parts.items()}
 
 
-def _split_texts(
-    path: Path, rows: list[tuple], left_out: dict, splits: dict[str, int]
-) -> dict[str, dict[str, str]]:
+def _split_texts(path: Path, rows: list, left_out: dict, splits: dict[str, int]) -> Texts:
     """Report on texts (name, text, kind), and return split to name to text."""
     found, counts = files.assign_splits(path, rows, splits)
     lengths = {"characters": [len(text) for _, text, _ in rows]}
     files.report(path, len(rows) + sum(map(len, left_out.values())), left_out, lengths, counts)
-    texts: dict[str, dict[str, str]] = {split: {} for split in splits}
+    texts: Texts = {split: {} for split in splits}
     for split, (name, text, _) in zip(found, rows, strict=True):
         texts[split][name] = text
     return texts
 
 
-def _read_links(
-    place: str, links: str | list, english: list[str], french: list[str]
-) -> list[tuple[int, int]]:
+def _read_links(place: str, links: str | list, english: list, french: list) -> list[tuple]:
     """Read the alignment of one pair."""
     try:
         split = [link.split("-") for link in links.split()] if isinstance(links, str) else links

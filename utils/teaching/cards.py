@@ -97,9 +97,8 @@ def _check_rules(card: dict, known: list[str], cards: dict[str, dict]) -> None:
         f"`notebook` needs `section`: {demo}": ("notebook" in demo) == ("section" in demo),
         f"`planned` is two digits or later, not {plan!r}": re.fullmatch(r"\d\d|later", plan),
     }
-    for rule, holds in rules.items():
-        if not holds:
-            raise ValueError(rule)
+    if broken := [rule for rule, holds in rules.items() if not holds]:
+        raise ValueError(broken[0])
 
 
 def _find_demo(demo: dict, root: Path) -> Path | None:

@@ -18,8 +18,7 @@ PACKAGES = (
     "tensorflow", "keras", "spacy", "transformers", "scikit-learn", "pandas", "pyarrow",
     "matplotlib", "pooch", "tqdm", "filelock", "psutil",
 )  # fmt: skip
-MEMORY_GB = 4  # what the largest notebook needs, with room for the system
-DISK_GB = 2
+MEMORY_GB, DISK_GB = 4, 2  # what the largest notebook needs, with room for the system
 
 
 def read_pins() -> dict[str, str]:
@@ -48,14 +47,12 @@ def check_environment() -> list[tuple[str, str, str]]:
         except importlib.metadata.PackageNotFoundError:
             found, fits = "not installed", False
         rows.append((package, found, "" if fits else f"python -m pip install {package}=={pinned}"))
-    memory = psutil.virtual_memory().available / 1e9
-    disk = shutil.disk_usage(ROOT).free / 1e9
     for subject, free, needed, way_out in (
-        ("free memory", memory, MEMORY_GB, "close other programs"),
-        ("free disk", disk, DISK_GB, "make room on the disk"),
+        ("free memory", psutil.virtual_memory().available, MEMORY_GB, "close other programs"),
+        ("free disk", shutil.disk_usage(ROOT).free, DISK_GB, "make room on the disk"),
     ):
-        enough = free >= needed
-        found = f"at least {needed} GB" if enough else f"only {free:.1f} GB"
+        enough = free >= needed * 1e9
+        found = f"at least {needed} GB" if enough else f"only {free / 1e9:.1f} GB"
         rows.append((subject, found, "" if enough else f"{way_out}: {needed} GB are needed"))
     return rows
 
@@ -66,9 +63,6 @@ def install_missing(*packages: str) -> None:
     Raises:
         ValueError: requirements.txt does not name a missing package.
         RuntimeError: pip could not install it; the message has pip's reason and the way out.
-
-    Example:
-        >>> install_missing("numpy")
     """
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     pins = read_pins()

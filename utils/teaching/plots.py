@@ -50,9 +50,7 @@ def _start_bars(scores: dict[str, float], gap: float, *, grey: int, left: float 
     return axes
 
 
-def plot_ladder(
-    scores: dict[str, float], floor: float, *, title: str, xlabel: str = "accuracy"
-) -> Axes:
+def plot_ladder(scores: dict[str, float], floor: float, *, title: str, xlabel: str) -> Axes:
     """Draw one bar a model in the order of the ladder, from the trivial answer's score, `floor`."""
     axes = _start_bars(scores, 0.003, grey=0, left=floor)
     axes.axvline(floor, color="black", linestyle=":", label="most frequent label")
@@ -72,10 +70,7 @@ def plot_calibration(curves: dict[str, Bins], *, title: str) -> Axes:
 
 
 def plot_bits(scores: dict[str, float], *, title: str, uniform: float | None = None) -> Axes:
-    """Draw bits per byte, one bar a language model, the last one the baseline, in grey.
-
-    `uniform` are the bits where every token is equally likely, drawn as a line.
-    """
+    """Draw bits per byte, one bar a language model, and a line for a `uniform` guess."""
     axes = _start_bars(scores, 0.03, grey=-1)
     if uniform is not None:
         axes.axvline(uniform, color="black", linestyle=":")
@@ -121,11 +116,7 @@ def plot_intervals(scores: dict[str, Interval], *, title: str, xlabel: str) -> A
 
 
 def plot_groups(series: dict[str, dict[str, float]], *, title: str, ylabel: str) -> Axes:
-    """Draw groups of bars side by side, with their values from 0 to 1.
-
-    Raises:
-        ValueError: a series has not the groups of the first one, in its order.
-    """
+    """Draw groups, the same in each series, of bars side by side, with their values from 0 to 1."""
     axes, width = _start(7, 4), 0.8 / len(series)
     groups = list(next(iter(series.values())))
     for place, (name, values) in enumerate(series.items()):
@@ -239,14 +230,11 @@ def plot_token_maps(panels: dict[str, np.ndarray], tokens: list[str], *, title: 
     return list(axes.flat)
 
 
-def plot_surprise(tokens: list[str], bits: np.ndarray, *, title: str, width: int = 72) -> Axes:
-    """Draw a text, each of its tokens on a background that is the darker the more bits it cost.
-
-    A line has at most `width` characters.
-    """
+def plot_surprise(tokens: list[str], bits: np.ndarray, *, title: str) -> Axes:
+    """Draw a text, each of its tokens on a background that is the darker the more bits it cost."""
     places, row, column = [], 0, 0
     for token in tokens:
-        if column + len(token.rstrip("\n")) > width:
+        if column + len(token.rstrip("\n")) > 72:
             row, column = row + 1, 0
         places.append((row, column))
         row, column = (row + 1, 0) if token.endswith("\n") else (row, column + len(token))

@@ -17,8 +17,7 @@ def check_list_deletable(list_deletable) -> str | None:
         return f"return the places of the words, numbers from 0, not the words: {found[:3]}."
     if found == [2, 5, 6, 9]:
         return "these are the words that must stay; the others may go."
-    left = [words[i] for i in (2, 5, 6, 9) if i in found]
-    if left:
+    if left := [words[i] for i in (2, 5, 6, 9) if i in found]:
         return f"{left} may still be deleted: look at what NEGATIONS holds."
     if found != [0, 1, 3, 4, 7, 8]:
         return f"of {words} all but 4 words may go, your function allows the places {found}."
@@ -38,8 +37,7 @@ def check_measure_gain(measure_gain) -> str | None:
         return "the sign is turned round: a gain is what the method has more than none."
     if not np.isclose(gain, gains.mean()):
         return f"the mean gain is {gains.mean():.3f}, yours is {gain:.3f}."
-    apart = np.sqrt((method.var(ddof=1) + none.var(ddof=1)) / 5)
-    if np.isclose(error, apart):
+    if np.isclose(error, np.sqrt((method.var(ddof=1) + none.var(ddof=1)) / 5)):
         return (
             f"{error:.3f} is the error for two unrelated groups of runs. Here the runs come in "
             "pairs of one seed: subtract first, then measure the spread."
