@@ -47,7 +47,7 @@ def load_ner_gold() -> pd.DataFrame:
 
     About a sixth of them, by a hash of the text, is for choosing rules and settings, the rest is
     the test. data/ner/README.md says how they were annotated. Columns `kind` ("news", "typos",
-    "none", ...), `text`, `spans` (lists, in characters) and `split` ("development" or "test").
+    "none", ...), `text`, `spans` (a list, in characters) and `split` ("development" or "test").
     """
     table = _read_marked("gold.tsv")
     held_out = table["text"].map(lambda text: assign_bucket(text, 6)) == 0

@@ -48,7 +48,9 @@ def check_sentences(sentences: list[list[str]]) -> None:
 
 
 def build_token_vocabulary(sentences: list[list[str]], *, least: int = 1) -> list[str]:
-    """List the special tokens, then every token that occurs `least` times, by its count.
+    """List the special tokens, then each token of the training split that occurs `least` times.
+
+    They are in order of their counts; a rarer token becomes `[UNK]`.
 
     Example:
         >>> build_token_vocabulary([["a", "cat", "sees", "a", "dog"]], least=2)

@@ -116,9 +116,9 @@ def split_words(text: str) -> list[str]:
 def build_vocabulary(texts: list[str], vocabulary_size: int) -> list[str]:
     """List the most frequent words, after the padding and the unknown token.
 
-    Of each id the token: `""` is 0 (padding), `"[UNK]"` is 1, and both count as two of
-    `vocabulary_size`. Equal counts are in order of the alphabet, backwards, as in
-    `keras.layers.TextVectorization`.
+    `texts` are those for training only. The place of a token is its id: `""` is 0 (padding),
+    `"[UNK]"` 1, and both count for `vocabulary_size`. Equal counts are in order of the alphabet,
+    backwards, as in `keras.layers.TextVectorization`.
 
     Example:
         >>> build_vocabulary(["a bad film", "a good film"], 4)
@@ -130,7 +130,7 @@ def build_vocabulary(texts: list[str], vocabulary_size: int) -> list[str]:
 
 
 def encode_texts(texts: list[str], vocabulary: list[str], sequence_length: int) -> np.ndarray:
-    """Turn B texts into rows of token ids, cut or padded on the right: shape (B, T), int64.
+    """Turn B texts into rows of token ids, cut or padded on the right: shape (B, T); 1 is unknown.
 
     Example:
         >>> encode_texts(["a dull film"], ["", "[UNK]", "film", "a"], 5)
@@ -147,8 +147,7 @@ def encode_texts(texts: list[str], vocabulary: list[str], sequence_length: int) 
 def look_up_vectors(vocabulary: list[str], rows: dict[str, int], table: np.ndarray) -> np.ndarray:
     """Collect the pre-trained vector of each token; a token without one gets a random vector.
 
-    `rows` is word to its row in `table`, shape (words, D); the
-    vectors of V tokens have shape (V, D), float32.
+    `rows` is word to its row in `table`, shape (words, D). The result has shape (V, D), float32.
     """
     random = np.random.default_rng(0)
     vectors = random.normal(0, 0.4, size=(len(vocabulary), table.shape[1])).astype("float32")
