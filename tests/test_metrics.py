@@ -85,9 +85,6 @@ def test_paired_interval_is_narrower_than_the_two():
     assert bootstrap_bleu(a, a) == (0, 0)
 
 
-# Alignment
-
-
 def test_alignment_error_by_hand():
     gold = [[(0, 0), (1, 1)], [(0, 0), (1, 0)]]
     assert measure_alignment_error(gold, gold) == 0

@@ -57,8 +57,7 @@ def test_an_unknown_backend_is_named(monkeypatch):
     "text",
     [
         '{"floatx": "float16", "epsilon": 0.5, "image_data_format": "channels_first"}',
-        '{"backend": "torch", "nnx_enabled": true}',
-        '{"floatx": "float8"}',
+        '{"floatx": "float8", "backend": "torch", "nnx_enabled": true}',
         "[]",
     ],
 )

@@ -29,9 +29,6 @@ def give_files(monkeypatch):
     return give
 
 
-# Buckets.
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -48,17 +45,12 @@ def test_normalise(text, expected):
     assert normalise(expected) == expected
 
 
-def test_buckets_are_fixed_and_even():
+def test_buckets_are_fixed():
     # These values are the same on every machine and in every release, or the splits move.
     assert [assign_bucket(t, 10) for t in ("a", "b", "c", "Dull!")] == [0, 6, 0, 6]
     assert assign_bucket("...DULL", 10) == assign_bucket("Dull!", 10)
-    counts = np.bincount([assign_bucket(f"text {i}", 10) for i in range(5000)])
-    assert len(counts) == 10 and counts.min() > 400
     salted = [assign_bucket(f"text {i}", 10, salt="other") for i in range(50)]
     assert salted != [assign_bucket(f"text {i}", 10) for i in range(50)]
-
-
-# Tables that are split for good.
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +70,6 @@ def test_a_table_is_split_as_committed_and_no_text_stands_on_two_sides(request, 
     assert table["split"].value_counts().to_dict() == committed
     assert not table["text"].map(normalise).duplicated().any()
     assert table["text"].str.strip().ne("").all()
-
-
-def test_the_digest_sees_one_moved_text(snippets):
-    moved = snippets.copy()
-    moved.loc[0, "split"] = "test" if moved.loc[0, "split"] == "train" else "train"
-    assert compute_split_digest(moved) != compute_split_digest(snippets)
-    assert compute_split_digest(snippets[::-1]) != compute_split_digest(snippets)
 
 
 def test_labels_are_the_sign_of_the_score(snippets):
@@ -109,9 +94,6 @@ def test_of_equal_snippets_the_first_is_kept(give_files, tmp_path):
     assert table[["text", "label"]].values.tolist() == [["Good.", 1], ["Bad!", 0]]
 
 
-# IMDB.
-
-
 def test_imdb_ranks_become_words(give_files, tmp_path, monkeypatch):
     index = {"the": 1, "film": 2, "shines": 3, "drags": 4}
     (tmp_path / "index.json").write_text(json.dumps(index))
@@ -131,9 +113,6 @@ def test_imdb_ranks_become_words(give_files, tmp_path, monkeypatch):
     assert not set(held_out["text"]) & set(table.loc[table["split"] == "train", "text"])
 
 
-# GloVe.
-
-
 def test_glove_knows_a_queen_from_a_cabbage():
     rows, vectors = load_glove()
     assert vectors.shape == (400_000, 50) and vectors.dtype == np.float32
@@ -141,9 +120,6 @@ def test_glove_knows_a_queen_from_a_cabbage():
     three = vectors[[rows[word] for word in ("king", "queen", "cabbage")]]
     three /= np.linalg.norm(three, axis=1, keepdims=True)
     assert three[0] @ three[1] > 0.7 > 0.3 > three[0] @ three[2]
-
-
-# Shakespeare.
 
 
 @pytest.fixture(scope="module")
@@ -173,28 +149,13 @@ def test_the_end_of_tiny_shakespeare_is_held_out(shakespeare):
         assert not any(line in text for line in (first, last, before))
 
 
-def list_stray_marks(text: str) -> list[str]:
-    """Return the lines of a plain play that its documented form does not allow."""
-    stray = []
-    for speech in text.split("\n\n"):
-        speaker, *lines = speech.split("\n")
-        if not re.fullmatch(r"[A-Za-z][A-Za-z '&,.-]*:", speaker) or not lines:
-            stray.append(speaker)
-        for line in lines:
-            marked = re.search(r"[][_*#\\<>]|&amp;|^\s|\s$|\s\s", line)
-            label = re.match(r"(Enter [A-Z]{2}|Re-enter|Exeunt|ACT [IV]|SCENE [IV]|SONG\b)", line)
-            if marked or label or not line:
-                stray.append(line)
-    return stray
-
-
 def test_no_markup_and_no_direction_is_left(shakespeare):
-    for part in shakespeare.values():
-        for name, text in part.items():
-            assert list_stray_marks(text) == [], name
-    text = load_shakespeare(stage_directions=True)["test"]["the-tempest"]
-    assert len(list_stray_marks(text)) > 100
-    assert list_stray_marks("BOB:\n_Hark!_") and list_stray_marks("BOB:\nExeunt")
+    marks = r"[][_*#\\<>]|&amp;|^ | $|  |\n\n\n"
+    labels = r"^(Enter [A-Z]{2}|Re-enter|Exeunt|ACT [IV]|SCENE [IV]|SONG\b)"
+    for name, text in (play for part in shakespeare.values() for play in part.items()):
+        assert not re.search(f"{marks}|{labels}", text, re.M), name
+        for speech in text.split("\n\n"):
+            assert re.match(r"[A-Za-z][A-Za-z '&,.-]*:\n", speech), name
 
 
 def test_directions_come_on_request(shakespeare):
@@ -239,9 +200,6 @@ def test_tinyshakespeare_is_cut_at_nine_tenths(give_files, tmp_path):
     assert load_tinyshakespeare() == ("abcdefghi" * 2, "XY")
 
 
-# The gold named entities.
-
-
 def test_gold_spans_are_clean(gold):
     medicines = load_medicines()
     assert medicines["split"].value_counts().to_dict() == {"test": 65, "train": 60}
@@ -280,9 +238,6 @@ def test_marks_become_spans(marked, text, spans):
 def test_a_broken_mark_is_refused(marked):
     with pytest.raises(ValueError, match=r"a mark is written \[words\]\(TYPE\)"):
         parse_markup(marked)
-
-
-# Tatoeba
 
 
 def test_tatoeba_keeps_all_french_of_a_sentence_on_one_side(give_files, tmp_path):
