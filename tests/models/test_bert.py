@@ -11,6 +11,7 @@ import keras
 
 from utils.data.masking import MaskedBatches, mask_tokens, pack_segments
 from utils.data.tokenizers import build_pieces, encode_pieces
+from utils.models import bert
 from utils.models.bert import (
     WarmUpDecay,
     add_classifier,
@@ -18,7 +19,6 @@ from utils.models.bert import (
     build_encoder,
     init_from_statistics,
     load_encoder_weights,
-    load_word_head_weights,
     predict_hidden,
     train_last_layers,
 )
@@ -333,7 +333,10 @@ def test_transformers_agrees_on_random_models(seed, num_heads):
     for ours, theirs in zip(run(encoder, token_ids, segment_ids), states, strict=True):
         assert np.abs(ours - theirs.numpy())[real].max() < 1e-4
     model = add_word_head(encoder)
-    load_word_head_weights(model, weights)
+    dense, norm = model.get_layer("transform"), model.get_layer("transform_norm")
+    bert._read_arrays(weights, dense, "cls.predictions.transform.dense")
+    bert._read_arrays(weights, norm, "cls.predictions.transform.LayerNorm")
+    model.get_layer("logits").bias.assign(weights["cls.predictions.bias"])
     places = np.tile(np.arange(9, dtype="int32"), (4, 1))
     assert np.abs(to_numpy(model([token_ids, places])) - logits)[real].max() < 1e-4
 
