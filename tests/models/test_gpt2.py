@@ -1,7 +1,6 @@
 """GPT-2: the laws it obeys, its checkpoints, and `transformers` as the outside judge."""
 
 import dataclasses
-import importlib
 import io
 import json
 import shutil
@@ -548,39 +547,3 @@ def test_transformers_writes_on_from_our_checkpoint_without_a_warning(caplog, re
         logging.set_verbosity(verbosity)
     assert [record.getMessage() for record in caplog.records] == []
     assert [str(warning.message) for warning in recwarn] == []
-
-
-# The script that trained our checkpoint.
-
-
-def test_a_run_that_was_interrupted_ends_with_the_same_weights(tmp_path, monkeypatch):
-    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        monkeypatch.setenv(name, "1")  # so that the script's own choice does not stay
-    script = importlib.import_module("benchmarks.train_gpt2_on_shakespeare")
-    token_ids = np.random.default_rng(0).integers(0, 40, 300).astype("int32")
-    config = gpt2.GPT2Config(40, 8, 8, 1, 2, dropout=0.2)
-    recipe = script.RECIPE | {"steps": 9, "batch_size": 2, "policy": "float32"}
-    monkeypatch.setattr(script, "POINTS", 3)  # it is kept after steps 3, 6 and 9
-    draw_windows = script.draw_windows
-
-    def train(folder, last_step=None, **changes):
-        def draw(token_ids, step, *sizes):
-            if step == last_step:
-                raise KeyboardInterrupt
-            return draw_windows(token_ids, step, *sizes)
-
-        monkeypatch.setattr(script, "draw_windows", draw)
-        text = (token_ids, token_ids[:50], 100)
-        return script.train(tmp_path / folder, config, recipe | changes, *text)
-
-    whole, progress = train("whole")
-    with pytest.raises(KeyboardInterrupt):
-        train("parts", last_step=7)
-    parts, resumed = train("parts")
-    assert resumed["steps"] == progress["steps"] == 9
-    for one, other in zip(whole.weights, parts.weights, strict=True):
-        np.testing.assert_array_equal(ops.convert_to_numpy(one), ops.convert_to_numpy(other))
-    bits = [[p["validation_bits_per_byte"] for p in r["curve"]] for r in (progress, resumed)]
-    assert bits[0] == bits[1] and len(bits[0]) == 3
-    with pytest.raises(SystemExit, match='begun with .*"batch_size": 2'):
-        train("parts", batch_size=4)
