@@ -24,6 +24,7 @@ NEXT = np.pad(READ[:, 1:], ((0, 0), (0, 1)))
 CLASSES = np.array([[0.0], [1.0], [1.0], [0.0]])
 VECTORS = random.normal(0, 0.4, (len(WORDS), 5)).astype("float32")
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+to_numpy = keras.ops.convert_to_numpy
 
 
 def make_tokenizer():
