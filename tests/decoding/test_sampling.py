@@ -40,18 +40,8 @@ def test_filters_keep_the_most_likely(settings, kept):
 
 def test_temperature_raises_to_a_power():
     squared = np.exp(LOGITS) ** 2
-    expected = squared / squared.sum(axis=-1, keepdims=True)
-    assert np.allclose(
-        get_probabilities(filter_logits(LOGITS, temperature=0.5)), expected, atol=1e-6
-    )
-
-
-@pytest.mark.parametrize(
-    "settings", [{"temperature": 0}, {"top_k": -1}, {"top_p": 0}, {"top_p": 1.1}]
-)
-def test_settings_out_of_range_are_refused(settings):
-    with pytest.raises(ValueError, match="top_k=1"):
-        filter_logits(LOGITS, **settings)
+    found = get_probabilities(filter_logits(LOGITS, temperature=0.5))
+    assert np.allclose(found, squared / squared.sum(axis=-1, keepdims=True), atol=1e-6)
 
 
 def test_gumbel_noise_draws_from_the_softmax():
@@ -218,10 +208,16 @@ def test_impossible_prompts_are_refused(model, prompts, count, said):
             BeamSearch(model, num_beams=2)(prompts[0], count)
 
 
-def test_impossible_settings_are_refused_before_anything_is_compiled(model):
-    for setting, value in {"top_p": 0, "temperature": -1, "repetition_penalty": 0}.items():
-        with pytest.raises(ValueError, match="must be"):
-            Generator(model, **{setting: value})
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("temperature", -1), ("top_k", -1), ("top_p", 0), ("top_p", 1.1)]
+    + [("repetition_penalty", 0), ("no_repeat_ngram_size", -1)],
+)
+def test_impossible_settings_are_refused_before_anything_is_compiled(model, setting, value):
+    with pytest.raises(ValueError, match="must be above 0"):
+        Generator(model, **{setting: value})
+    with pytest.raises(ValueError, match="the most likely token: `top_k=1`"):
+        filter_logits(LOGITS, temperature=0)
     with pytest.raises(ValueError, match="num_beams must be at least 1, not 0"):
         BeamSearch(model, num_beams=0)
 

@@ -1,5 +1,6 @@
 """The laws of encoder-decoder models on tiny sizes, with Keras' own layers as judges."""
 
+import itertools
 import unicodedata
 
 import keras
@@ -21,17 +22,13 @@ def model(request):
 # Tokens
 
 
-def test_normal_forms_give_the_same_tokens():
-    text = "L'école n'est pas très loin ; où est-ce ?"
-    tokens = ["l'", "école", "n'", "est", "pas", "très", "loin", ";", "où", "est-ce", "?"]
-    for form in ("NFC", "NFD"):
-        assert pairs.split_sentence(unicodedata.normalize(form, text), elision=True) == tokens
-
-
-def test_every_apostrophe_elides():
-    for sign in "'’‘\u02bc\u00b4′":
-        found = pairs.split_sentence(f"J{sign}ai bu l{sign}eau aujourd{sign}hui", elision=True)
-        assert found == ["j'", "ai", "bu", "l'", "eau", "aujourd'hui"]
+def test_every_apostrophe_elides_in_either_normal_form():
+    text = "L'école n'est pas très loin ; où est-ce aujourd'hui ?"
+    tokens = ["l'", "école", "n'", "est", "pas", "très", "loin", ";", "où", "est-ce"]
+    tokens += ["aujourd'hui", "?"]
+    for form, sign in itertools.product(("NFC", "NFD"), "'’‘\u02bc\u00b4′"):
+        given = unicodedata.normalize(form, text).replace("'", sign)
+        assert pairs.split_sentence(given, elision=True) == tokens
 
 
 @pytest.mark.parametrize(
@@ -140,9 +137,6 @@ def test_attention_equals_that_of_keras(score):
         assert np.allclose(mine, theirs, atol=1e-5)
     assert np.allclose(weights.sum(-1), 1, atol=1e-6) and (weights[1, :, 2:] == 0).all()
     assert seq2seq.CrossAttention.from_config(layer.get_config()).score == score
-
-
-def test_unknown_score_is_refused():
     with pytest.raises(ValueError, match="'cosine'"):
         seq2seq.CrossAttention("cosine")
 
