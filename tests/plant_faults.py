@@ -63,7 +63,7 @@ FAULTS = r"""
     (def measure_bits.*?/ np\.log\()2\) ==> \g<1>10)
 15 | BLEU without the brevity penalty | utils/**/*.py | test_metrics.py
     (def compute_bleu.*?)brevity \* precision ==> \1precision
-16a | translator's beam keeps the wrong row | utils/**/*.py | test_seq2seq.py -k prefixes
+16a | translator's beam keeps the wrong row | utils/**/*.py | test_translation.py -k prefixes
     (def choose_prefixes.*?\w+) // V ==> \1 % V
 16b | GPT-2's beam keeps the wrong row | utils/**/*.py | test_sampling.py -k beams
     (class BeamSearch.*?\w+) // V ==> \1 % V
