@@ -6,12 +6,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 
 def build_word_counts(C: float) -> Pipeline:
-    """Build the baseline: TF-IDF of words and word pairs, then logistic regression.
+    """Build TF-IDF of words and word pairs with logistic regression. Notebook 01, section 2.
 
-    Built in notebook 01, section 2.
-
-    Args:
-        C: inverse strength of the L2 regularisation.
+    `C` is the inverse strength of the L2 regularisation.
     """
     counts = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+|[!?]")
     return make_pipeline(counts, LogisticRegression(C=C, max_iter=1000))
