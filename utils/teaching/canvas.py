@@ -1,7 +1,7 @@
 """An SVG page for diagrams: text that fits, boxes, rows of cells, arrows.
 
-A notebook shows a `Diagram` as `image/svg+xml`: Jupyter, Colab and GitHub show that, while GitHub
-strips SVG from HTML. The same input gives the same bytes, so that a stored picture can be compared.
+A notebook shows a `Diagram` as `image/svg+xml`. GitHub drops CSS from that, so that colours and
+fonts are attributes here. The same input gives the same bytes: a stored picture can be compared.
 """
 
 import functools
@@ -20,7 +20,7 @@ ROOM = WIDTH - 2 * MARGIN
 FONTS = "Arial, Helvetica, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 INK, PAPER = "#1f2933", "#fbf9f3"
 SHADES = {"white": "#ffffff", "sand": "#f3ead2", "blue": "#cbdff2", "orange": "#efb567"}
-SHADES |= {"grey": "#b4bac0"}  # from light to dark: they differ without colour, too
+SHADES |= {"grey": "#a8afb6"}  # from light to dark: they differ without colour, too
 
 
 class Diagram(NamedTuple):
@@ -112,6 +112,8 @@ class Canvas:
 
     def box(self, x, y, width, height, *lines, shade="white", bold=False, round=4) -> Box:
         """Draw a rectangle with centred lines, the first `bold`; a grey one has a dashed edge."""
+        if x + width > WIDTH or 17 * len(lines) > height:
+            raise ValueError(f"{lines} and its box need more room than there is: shorten the text")
         style = {"fill": SHADES[shade], "stroke": INK, "stroke_width": 1.2}
         style |= {"stroke_dasharray": "4 3"} if shade == "grey" else {}
         self.add("rect", x=x, y=y, width=width, height=height, rx=round, **style)
@@ -128,10 +130,10 @@ class Canvas:
 
     def row(self, x, y, width, texts, *, shades="white", height=26, gap=4) -> list[Box]:
         """Draw equally wide cells side by side, `None` as a vector; one shade, or one each."""
-        shades = [shades] if isinstance(shades, str) else shades or ["white"]
-        if len(texts) > (most := int(width / 30)):
-            raise ValueError(f"{len(texts)} cells do not fit into a row: at most {most}")
-        boxes, wide = [], width / max(len(texts), 1)
+        shades = [shades] if isinstance(shades, str) else shades
+        if not 0 < len(texts) <= width / 30:
+            raise ValueError(f"{len(texts)} cells: the row has room for 1 to {int(width / 30)}")
+        boxes, wide = [], width / len(texts)
         for i, (text, shade) in enumerate(zip(texts, itertools.cycle(shades), strict=False)):
             left = x + i * wide
             if text is None:

@@ -17,23 +17,14 @@ SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 class Step(NamedTuple):
-    """One row of `draw_model`: a box, and beside it what the example has become.
+    """One row of `draw_model`: a box, and beside it what the example has become."""
 
-    Attributes:
-        name: name of the layer or of the data.
-        text: what it does.
-        shape: shape of the result.
-        cells: words or numbers; `None` for a vector.
-        weights: numbers that training changes, as `layer.count_params()` gives them.
-        flow: "right" or "both" where a layer passes its state along the sentence.
-    """
-
-    name: str
-    text: str
-    shape: Sequence = ()
-    cells: Sequence = ()
-    weights: int = 0
-    flow: str = ""
+    name: str  # name of the layer or of the data
+    text: str  # what it does
+    shape: Sequence = ()  # shape of the result
+    cells: Sequence = ()  # words or numbers; `None` for a vector
+    weights: int = 0  # numbers that training changes: `layer.count_params()`
+    flow: str = ""  # "right" or "both" where a layer passes its state along the sentence
 
 
 def draw_model(steps: list[Step], *, title: str, mask: Sequence = ()) -> Diagram:
@@ -49,28 +40,24 @@ def draw_model(steps: list[Step], *, title: str, mask: Sequence = ()) -> Diagram
     y, last, above = canvas.y, [], []
     for step in steps:
         lines = [step.name, *wrap(step.text, 205)]
-        lines += [f"shape {tuple(step.shape)}"] if step.shape else []
-        lines += [f"{step.weights:,} weights"] if step.weights else []
+        lines += [f"shape {tuple(step.shape)}"] * bool(step.shape)
+        lines += [f"{step.weights:,} weights"] * bool(step.weights)
         height, shade = 17 * len(lines) + 10, "blue" if step.weights else "white"
         box = canvas.box(MARGIN, y, 212, height, *lines, shade=shade, bold=True)
         canvas.link(last, [box] if last else [])
-        kept = [bool(each) for each in mask] if len(mask) == len(step.cells) else []
-        kept = kept or [True] * len(step.cells)
+        kept = mask if len(mask) == len(step.cells) else [True] * len(step.cells)
         shades = ["sand" if each else "grey" for each in kept]
-        tall = 40 if None in step.cells else 26
-        place = 240, y + (height - tall) / 2, WIDTH - MARGIN - 240
-        cells = canvas.row(*place, step.cells, shades=shades, height=tall)
-        cells = list(itertools.compress(cells, kept))
+        tall, cells = 40 if None in list(step.cells) else 26, []
+        if len(step.cells):
+            place = 240, y + (height - tall) / 2, WIDTH - MARGIN - 240
+            cells = canvas.row(*place, step.cells, shades=shades, height=tall)
+            cells = list(itertools.compress(cells, kept))
         if above and len(cells) in (1, len(above)):
             canvas.link(above, cells)
         if step.flow:
             canvas.chain(cells, both=step.flow == "both")
         y, last, above = y + height + 20, [box], cells
     return canvas.finish(y - 20, "Blue: a layer with weights, which training changes.")
-
-
-def _name_states(numbers) -> list[str]:
-    return [f"h{number:d}".translate(SUBSCRIPTS) for number in numbers]
 
 
 def draw_unrolled(words: list[str], hidden_dim: int, *, cell="LSTM", mask=()) -> Diagram:
@@ -87,7 +74,7 @@ def draw_unrolled(words: list[str], hidden_dim: int, *, cell="LSTM", mask=()) ->
     shades = ["blue" if each else "grey" for each in mask]
     cells = canvas.row(x, y + 54, wide, names, shades=shades, gap=24, height=40)
     canvas.link(list(itertools.compress(inputs, mask)), list(itertools.compress(cells, mask)))
-    states = _name_states(itertools.accumulate(mask))
+    states = [f"h{count:d}".translate(SUBSCRIPTS) for count in itertools.accumulate(mask)]
     canvas.link(cells, canvas.row(x, y + 122, wide, states, gap=24))
     canvas.chain([start, *cells])
     caption = f"Every step uses the same weights. A state h has {hidden_dim} numbers."
@@ -169,10 +156,8 @@ def draw_convolution(words: list[str], kernel_size: int, filters: int, *, values
         value = canvas.box(444, y, 68, 26, text, shade=shade)
         canvas.arrow(cells[-1].right, value.left)
         canvas.arrow(value.right, (519, y + 13), (519, pooled.y), head=i == count - 1)
-    caption = (
-        f"Each of the {filters} filters has its own weights. All windows and filters: shape "
-        f"({count}, {filters}). The largest value of each filter: shape ({filters},)."
-    )
+    caption = f"Each of the {filters} filters has its own weights. They give {count} × {filters} "
+    caption += f"values; the largest of each filter are kept: {filters} values."
     return canvas.finish(pooled.y + 30, caption)
 
 
@@ -189,24 +174,25 @@ def draw_translation(
         bidirectional: the encoder also reads from right to left.
     """
     read, written = ["[start]", *target], [*target, "[end]"]
-    if min(len(source), len(target)) < 2 or len(weights) not in (0, len(source)):
-        raise ValueError("needed: two or more words a sentence, and a weight a source word")
-    if not 0 <= step < len(written):
-        raise ValueError(f"step {step}: the steps are 0 to {len(target)}")
+    if min(len(source), len(target)) < 2 or not 0 <= step < len(written):
+        raise ValueError(f"needed: two or more words a sentence and a step up to {len(target)}")
+    if len(weights) and (len(weights) != len(source) or not np.isclose(sum(weights), 1)):
+        raise ValueError(f"weights {weights}: needed is one a source word, and the sum 1")
     how = "attention" if len(weights) else "one state between them"
     text = f"'{' '.join(source)}' becomes '{' '.join(target)}'."
     canvas = Canvas(f"Encoder and decoder with {how}", text)
     y, rows = canvas.y, {}
+    states = [f"h{i + 1}".translate(SUBSCRIPTS) for i in range(len(source))]
     for name, down, texts, shade in (
         ("source", 0, source, "sand"),
-        ("encoder", 50, _name_states(range(1, len(source) + 1)), "blue"),
+        ("encoder", 50, states, "blue"),
         ("weights", 98, [f"{weight:g}" for weight in weights], "white"),
         ("decoder reads", 204, read, "blue"),
         ("and writes", 254, written, "sand"),
     ):
         if texts:
             canvas.text((MARGIN, y + down + 13), name, anchor="start", room=96)
-        rows[name] = canvas.row(112, y + down, ROOM - 98, texts, shades=shade, gap=22)
+            rows[name] = canvas.row(112, y + down, ROOM - 98, texts, shades=shade, gap=22)
     encoder, decoder = rows["encoder"], rows["decoder reads"]
     canvas.link(rows["source"], encoder)
     canvas.link(decoder, rows["and writes"])
@@ -228,7 +214,7 @@ def draw_translation(
             canvas.arrow(box.bottom, (box.bottom[0], side[1]), side)
         x, turn = decoder[0].top[0], y + 170
         canvas.arrow(state.bottom, (state.bottom[0], turn), (x, turn), decoder[0].top)
-        caption = "Whatever the decoder knows of the source has passed through the orange box."
+        caption = "The decoder knows of the source only what this state holds."
     return canvas.finish(y + 280, caption)
 
 
@@ -236,9 +222,7 @@ def draw_attention(source: list[str], target: list[str], weights, *, title: str)
     """Draw attention weights (target, source) as lines: the thicker, the larger."""
     weights = np.asarray(weights, dtype=float)
     if weights.shape != (len(target), len(source)) or not np.allclose(weights.sum(1), 1, atol=1e-3):
-        raise ValueError(
-            f"{weights.shape}: needed is a row a target word, and each row must sum to 1"
-        )
+        raise ValueError(f"{weights.shape}: needed is a row a target word, each with the sum 1")
     best = [f"{word} from {source[i]}" for word, i in zip(target, weights.argmax(1), strict=True)]
     canvas = Canvas(title, f"The thickest lines: {', '.join(best)}.")
     y = canvas.y
@@ -255,28 +239,35 @@ def draw_transformer_block(
     num_heads: int,
     intermediate_dim: int,
     *,
-    causal: bool = False,
-    cross_attention: bool = False,
-    pre_norm: bool = True,
+    causal=False,
+    cross=False,
+    pre_norm=True,
 ) -> Diagram:
-    """Draw a Transformer block; arguments as those of `utils.models.transformer.EncoderBlock`."""
+    """Draw the block of an encoder or decoder.
+
+    Args:
+        hidden_dim: numbers of a position, D.
+        num_heads: attention heads.
+        intermediate_dim: numbers of a position inside the feed-forward network.
+        causal: no position sees a later one.
+        cross: there is attention to an encoder.
+        pre_norm: normalise what attention and network read; if False, the sum.
+    """
     if hidden_dim % num_heads:
         raise ValueError(f"{num_heads} heads do not share {hidden_dim} numbers evenly")
     heads = f"{num_heads} heads of {hidden_dim // num_heads} numbers; "
     heads += f"{4 * hidden_dim * (hidden_dim + 1):,} weights"
     seen = "itself and those before" if causal else "all positions"
     layers = [("Self-attention", f"each position sees {seen}; {heads}")]
-    if cross_attention:
+    if cross:
         layers += [("Cross-attention", f"each sees the encoder's output; {heads}")]
     dense = intermediate_dim * (2 * hidden_dim + 1) + hidden_dim
     text = f"each position alone: {hidden_dim} to {intermediate_dim} to {hidden_dim} numbers; "
     layers += [("Feed-forward", f"{text}{dense:,} weights")]
-    order = "before" if pre_norm else "after"
     text = "; ".join(f"{name}: {what}" for name, what in layers)
-    canvas = Canvas(f"A Transformer block, normalised {order} each part", f"{text}.")
-    y, x = canvas.y, 190
-    last = canvas.box(x - 90, y, 180, 26, f"(B, T, {hidden_dim})", shade="sand")
-    y += 26
+    canvas = Canvas(f"A Transformer block ({'pre' if pre_norm else 'post'}-norm)", f"{text}.")
+    x, y, shape = 190, canvas.y + 26, f"(B, T, {hidden_dim})"
+    last = canvas.box(x - 90, canvas.y, 180, 26, shape, shade="sand")
     for name, what in layers:
         start = y
         for part in ["norm", name, "+"] if pre_norm else [name, "+", "norm"]:
@@ -292,9 +283,7 @@ def draw_transformer_block(
                     canvas.text(place, line, anchor="start", room=226)
             canvas.link([last], [box])
             last, y = box, box.y + box.height
-    canvas.link(
-        [last], [canvas.box(x - 90, y + 20, 180, 26, f"(B, T, {hidden_dim})", shade="sand")]
-    )
+    canvas.link([last], [canvas.box(x - 90, y + 20, 180, 26, shape, shade="sand")])
     return canvas.finish(y + 46, "B: sentences in a batch. T: positions. +: what came in is added.")
 
 
@@ -313,10 +302,8 @@ def draw_mask(mask, columns: list[str], rows: Sequence = (), *, title: str, text
     texts = np.atleast_2d(texts) if len(texts) else mask.astype(int)
     if not mask.shape == (len(rows), len(columns)) == texts.shape:
         raise ValueError(f"mask {mask.shape} for {len(rows)} rows and {len(columns)} columns")
-    lines = [
-        f"{name} {' '.join(map(str, row))}".strip() for name, row in zip(rows, texts, strict=True)
-    ]
-    canvas = Canvas(title, "; ".join(lines) + ".")
+    said = [" ".join([name, *map(str, row)]) for name, row in zip(rows, texts, strict=True)]
+    canvas = Canvas(title, "; ".join(said) + ".")
     y, left = canvas.y, MARGIN + math.ceil(max(map(measure, rows))) + 10
     wide = min(WIDTH - MARGIN - left, 64 * len(columns))
     canvas.row(left, y, wide, columns, shades="white")
@@ -352,10 +339,8 @@ def draw_merge_tree(word: str, merges: list[tuple[str, str]]) -> Diagram:
 
 def draw_tokens(tokens: list[str], ids: Sequence[int] = (), *, title: str) -> Diagram:
     """Draw the tokens of a text in changing colours; a space is shown as a dot."""
-    if len(tokens) > 200 or len(ids) not in (0, len(tokens)):
-        raise ValueError(
-            f"{len(tokens)} tokens, {len(ids)} ids: at most 200, and as many ids or none"
-        )
+    if not 0 < len(tokens) <= 200 or len(ids) not in (0, len(tokens)):
+        raise ValueError(f"{len(tokens)} tokens (1 to 200) and {len(ids)} ids (as many, or none)")
     signs = str.maketrans({" ": "·", "\n": "↵", "\t": "→"})
     texts = [token.translate(signs) for token in tokens]
     canvas = Canvas(title, f"{len(tokens)} tokens: {' | '.join(texts)}.")
@@ -375,15 +360,18 @@ def draw_map(titles: dict[str, str], needs: dict[str, list[str]]) -> Diagram:
 
     Args:
         titles: number of each lesson to its title.
-        needs: number of each lesson to those that it builds on; where one of them builds on
-            another, the last is enough.
+        needs: number of each lesson to those that it builds on. Of these, one on which another
+            builds gets no arrow of its own.
     """
     if needs.keys() != titles.keys() or not set().union(*needs.values()) <= titles.keys():
         raise ValueError("titles and needs must name the same lessons")
-    levels = {}
-    for number in TopologicalSorter(needs).static_order():
-        levels[number] = 1 + max((levels[need] for need in needs[number]), default=-1)
-    said = [f"{number} needs {' and '.join(needs[number])}" for number in titles if needs[number]]
+    levels, before = {}, {}
+    for n in TopologicalSorter(needs).static_order():
+        levels[n] = 1 + max((levels[need] for need in needs[n]), default=-1)
+        below = set().union(*(before[need] for need in needs[n]))
+        before[n] = below.union(needs[n])
+        needs = needs | {n: [need for need in needs[n] if need not in below]}
+    said = [f"{n} needs {' and '.join(needs[n])}" for n in titles if needs[n]]
     canvas = Canvas("The lessons, and what each one needs", f"{', '.join(said)}.")
     columns, boxes, taken = {}, {}, set()
     for level, group in itertools.groupby(sorted(titles, key=levels.get), levels.get):
