@@ -15,13 +15,15 @@ from utils.models.layers import MaskedMaxPooling1D
 from utils.models.transformer import DecoderBlock, EncoderBlock, make_causal_mask
 from utils.runtime import ROOT
 from utils.teaching import diagrams
-from utils.teaching.canvas import SHADES, WIDTH, Canvas
+from utils.teaching.canvas import SHADES, WIDTH, Canvas, measure
 from utils.teaching.diagrams import Step
 
 WORDS = ["the", "film", "is", "not", "bad"]
 PADDED, MASK = [*WORDS, "pad", "pad"], [1, 1, 1, 1, 1, 0, 0]
 ENGLISH, FRENCH = ["the", "red", "house"], ["la", "maison", "rouge"]
 WEIGHTS = [[0.9, 0.05, 0.05], [0.1, 0.1, 0.8], [0.04, 0.86, 0.1]]
+# The arrow from 01 to 04 has to pass beside 05.
+PASSING = {"00": [], "01": [], "02": ["00"], "03": ["02"], "04": ["01", "03"], "05": ["00"]}
 MERGES = [("l", "o"), ("e", "s"), ("x", "y"), ("lo", "w"), ("es", "t")]
 
 
@@ -90,6 +92,7 @@ def drawn(classifier):
         "tokens": diagrams.draw_tokens(["The", " film", "s", "\n", "日本"] * 7, title="Tokens"),
         "ids": diagrams.draw_tokens(["The", " film", "s"], [464, 2646, 82], title="Tokens"),
         "map": diagrams.draw_map(*read_course()),
+        "passing": diagrams.draw_map(dict.fromkeys(PASSING, "A title"), PASSING),
     }
 
 
@@ -159,7 +162,7 @@ def sample_lines(diagram):
 CASES = [
     *("model", "unrolled", "unrolled GRU", "LSTM", "convolution", "values", "translation"),
     *("two directions", "translation, attention", "attention", "block", "decoder block"),
-    *("causal mask", "padding mask", "batch", "merges", "tokens", "ids", "map"),
+    *("causal mask", "padding mask", "batch", "merges", "tokens", "ids", "map", "passing"),
 ]
 
 
@@ -322,6 +325,13 @@ def test_the_map_has_all_lessons_and_only_needed_arrows(drawn):
 
 
 # What cannot be drawn
+
+
+def test_a_box_refuses_text_that_touches_its_edge():
+    canvas, width = Canvas("t", "d"), measure("seven words")
+    canvas.box(0, 0, width + 6, 20, "seven words")
+    with pytest.raises(ValueError, match="shorten it"):
+        canvas.box(0, 0, width + 4, 20, "seven words")
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def draw_model(steps: list[Step], *, title: str, mask: Sequence = ()) -> Diagram
         if step.flow:
             canvas.chain(cells, both=step.flow == "both")
         y, last, above = y + height + 20, [box], cells
-    return canvas.finish(y - 20, "Blue: a layer with weights, which training changes.")
+    return canvas.finish(y - 20, "Shaded boxes: layers with weights, which training changes.")
 
 
 def draw_unrolled(words: list[str], hidden_dim: int, *, cell="LSTM", mask=()) -> Diagram:
@@ -311,7 +311,7 @@ def draw_mask(mask, columns: list[str], rows: Sequence = (), *, title: str, text
         canvas.text((MARGIN, y + 30 * i + 13), name, anchor="start")
         shades = ["blue" if each else "grey" for each in mask[i - 1]]
         canvas.row(left, y + 30 * i, wide, row, shades=shades)
-    return canvas.finish(y + 30 * len(rows) + 26, "Blue: seen. Grey, dashed: hidden by the mask.")
+    return canvas.finish(y + 30 * len(rows) + 26, "Dashed and grey: hidden by the mask.")
 
 
 def draw_merge_tree(word: str, merges: list[tuple[str, str]]) -> Diagram:
