@@ -117,8 +117,8 @@ backends:
 	$(BIN)/python -m utils.data
 	$(OFFLINE) $(BIN)/python -m tools.backends jax $(NB)
 	$(OFFLINE) $(BIN)/python -m tools.backends torch $(NB)
-	$(OFFLINE) KERAS_BACKEND=jax $(BIN)/python -m pytest -q tests/models/test_gpt2.py tests/decoding
-	$(OFFLINE) KERAS_BACKEND=torch $(BIN)/python -m pytest -q tests/models/test_gpt2.py tests/decoding
+	$(OFFLINE) KERAS_BACKEND=jax $(BIN)/python -m pytest -q tests/models/test_gpt2*.py tests/decoding/test_sampling.py
+	$(OFFLINE) KERAS_BACKEND=torch $(BIN)/python -m pytest -q tests/models/test_gpt2*.py tests/decoding/test_sampling.py
 
 # The fast tests of models and data, and the notebooks that train longest, on other machines.
 everywhere: data

@@ -27,7 +27,7 @@ from utils.data.text import build_vocabulary, encode_texts, look_up_vectors, spl
 from utils.models.classifiers import build_bigram_average, build_classifier, build_cnn
 
 SEEDS = 3
-LSTM, CNN, BIGRAMS, BOTH = "BiLSTM", "CNN", "bigram average", "CNN + bigrams"
+LSTM, CNN, BIGRAMS = "BiLSTM", "CNN", "bigram average"
 PLANS = {  # tokens of a review, epochs, learning rate, batch size
     LSTM: (300, 1, 5e-3, 64),
     CNN: (240, 2, 3e-3, 128),
@@ -57,7 +57,7 @@ def build(name: str, vocabulary, seed: int, rate) -> keras.Model:
     return build_classifier("imdb", len(vocabulary), vectors, **options)
 
 
-def train_ours(name: str, train, seed: int) -> tuple:
+def train_ours(train, name: str, seed: int) -> tuple:
     """Return one of our models, trained, and a function from texts to what it reads."""
     length, epochs, rate, batch_size = PLANS[name]
     vocabulary = build_vocabulary(train["text"].tolist(), 20_000)
@@ -92,72 +92,58 @@ def train_recipe(train) -> tuple:
     return model, encode
 
 
+def average(first: dict, second: dict) -> dict:
+    """Return what two models answer together, and what both cost."""
+    costs = {key: first[key] + second[key] for key in ("seconds", "size")}
+    return costs | {key: (first[key] + second[key]) / 2 for key in ("validation", "test")}
+
+
 def main() -> None:
     options = harness.parse(__doc__)
     table = corpora.load_imdb().iloc[:: int(1 / options.fraction)]
     parts = {split: table[table["split"] == split] for split in ("train", "validation", "test")}
-    labels = {split: part["label"].to_numpy() for split, part in parts.items()}
     rest = table[table["split"] != "test"]
 
-    def judge(name, run) -> dict:
-        run["chosen by"] = np.mean((run["validation"] > 0.5) == labels["validation"])
-        run["correct"] = (run["test"] > 0.5) == labels["test"]
-        print(name, {k: round(float(np.mean(v)), 4) for k, v in run.items()}, flush=True)
-        return run
-
-    def measure(name, train_model, *arguments) -> dict:
+    def measure(train_model, *arguments) -> dict:
         (model, encode), seconds = harness.time_cpu(train_model, *arguments)
         run = {"seconds": seconds, "size": model.count_params()}
         for split in ("validation", "test"):
             x = encode(parts[split]["text"])
             run[split] = model.predict(x, verbose=0, batch_size=256)[:, 0]
-        return judge(name, run)
+        print(*arguments[1:], f"{seconds:.0f} s, {judge(run).mean():.4f}", flush=True)
+        return run
+
+    def judge(run, split="test"):
+        return (run[split] > 0.5) == parts[split]["label"].to_numpy()
 
     counts = build_word_counts(10).fit(rest["text"], rest["label"])
-    baseline = counts.predict(parts["test"]["text"]) == labels["test"]
-    recipe = measure("recipe", train_recipe, rest)
-    runs = {n: [measure(n, train_ours, n, parts["train"], s) for s in range(SEEDS)] for n in PLANS}
-    runs[BOTH] = []
-    for cnn, bigrams in zip(runs[CNN], runs[BIGRAMS], strict=True):
-        both = {key: cnn[key] + bigrams[key] for key in ("seconds", "size")}
-        both |= {split: (cnn[split] + bigrams[split]) / 2 for split in ("validation", "test")}
-        runs[BOTH].append(judge(BOTH, both))
+    baseline = counts.predict(parts["test"]["text"]) == parts["test"]["label"].to_numpy()
+    train, seeds = parts["train"], range(SEEDS)
+    runs = {name: [measure(train_ours, train, name, seed) for seed in seeds] for name in PLANS}
+    runs["CNN + bigrams"] = [average(*two) for two in zip(runs[CNN], runs[BIGRAMS], strict=True)]
 
-    def median(name, key):
-        return float(np.median([run[key] for run in runs[name]]))
+    def record(result, name, table, **facts):
+        correct = np.array([judge(run) for run in runs[name]])
+        scores = harness.compare(correct.mean(axis=0), baseline, correct.mean(axis=1).tolist())
+        harness.record(result, options, runs=f"{SEEDS} seeds", table=table, **scores, **facts)
 
-    def compare(name) -> dict:
-        correct = np.array([run["correct"] for run in runs[name]])
-        values = [float(value) for value in correct.mean(axis=1)]
-        scores = harness.compare(correct.mean(axis=0), baseline, values)
-        return scores | {"runs": f"{SEEDS} seeds"}
+    def describe(name, found, seconds="CPU-seconds") -> dict:
+        accuracy = np.mean([judge(run) for run in found])
+        cost = np.median([run["seconds"] for run in found])
+        return {"model": name, "test accuracy": f"{accuracy:.3f}", seconds: f"{cost:.0f}"}
 
-    scores, seconds = compare(LSTM), median(LSTM, "seconds")
-    shown = [(f"notebook 01, mean of {SEEDS} seeds", scores["value"], seconds)]
-    shown += [("two-layer BiLSTM recipe, 1 seed", recipe["correct"].mean(), recipe["seconds"])]
-    rows = [
-        {"model": name, "test accuracy": f"{value:.3f}", "CPU-seconds, one training": f"{cost:.0f}"}
-        for name, value, cost in shown
-    ]
-    scores["cpu_seconds_each"] = [round(run["seconds"], 1) for run in runs[LSTM]]
-    scores["recipe"] = float(recipe["correct"].mean())
-    scores["recipe_cpu_seconds"] = round(recipe["seconds"], 1)
-    scores["cpu_ratio"] = seconds / recipe["seconds"]
-    harness.record("imdb-lstm", options, table=rows, **scores)
+    shown = {f"notebook 01, mean of {SEEDS} seeds": runs[LSTM]}
+    shown["two-layer BiLSTM recipe, 1 seed"] = [measure(train_recipe, rest)]
+    rows = [describe(name, found, "CPU-seconds, one training") for name, found in shown.items()]
+    record("imdb-lstm", LSTM, rows)
 
-    first = "BiLSTM of notebook 01"
-    runs[first], rows = runs.pop(LSTM)[:1], []
-    for name, found in runs.items():
-        row = {"model": f"{name}, {len(found)} seed" + "s" * (len(found) > 1)}
-        row["test accuracy"] = f"{np.mean([run['correct'] for run in found]):.3f}"
-        row["CPU-seconds"] = f"{median(name, 'seconds'):.0f}"
-        rows.append(row | {"parameters": f"{median(name, 'size'):,.0f}"})
-    best = max((CNN, BIGRAMS), key=lambda name: median(name, "chosen by"))
-    scores, seconds = compare(best), median(best, "seconds")
-    scores |= {"training_cpu_seconds": seconds, "cpu_ratio": seconds / median(first, "seconds")}
-    scores["together"] = compare(BOTH)["value"]
-    scores["together_cpu_seconds"] = median(BOTH, "seconds")
-    harness.record("imdb-cnn", options, model=best, table=rows, **scores)
+    shown = {f"{name}, {SEEDS} seeds": found for name, found in runs.items() if name != LSTM}
+    shown["BiLSTM of notebook 01, 1 seed"] = runs[LSTM][:1]
+    sizes = [{"parameters": f"{found[0]['size']:,d}"} for found in shown.values()]
+    rows = [describe(*item) | size for item, size in zip(shown.items(), sizes, strict=True)]
+    validation = {n: np.mean([judge(run, "validation") for run in runs[n]]) for n in (CNN, BIGRAMS)}
+    best = max(validation, key=validation.get)
+    record("imdb-cnn", best, rows, model=best)
 
 
 if __name__ == "__main__":

@@ -29,14 +29,13 @@ def start(*, one_thread: bool = False) -> None:
 
 
 def parse(doc: str, *experiments: str) -> argparse.Namespace:
-    """Read `experiment` (the first if none is named), `fraction`, `trial`; add where to write."""
+    """Read `experiment` (the first if none is named) and `fraction`; add where to write."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     if experiments:
         parser.add_argument("experiment", nargs="?", default=experiments[0], choices=experiments)
     parser.add_argument("--fraction", type=float, default=1.0, help="of steps or texts: a trial")
-    parser.add_argument("--trial", action="store_true", help="write to build/trials/ alone")
     options = parser.parse_args()
-    options.trial |= options.fraction < 1
+    options.trial = options.fraction < 1
     trials, models = BUILD / "trials", ROOT / "data" / "models"
     options.ledger, options.models = (trials, trials) if options.trial else (LEDGER, models)
     return options
@@ -56,6 +55,13 @@ def decay(learning_rate: float, count: int, epochs: int, batch_size: int):
     return CosineDecay(learning_rate, epochs * -(-count // batch_size))
 
 
+def reset_optimizer(model, learning_rate: float) -> None:
+    """Let a compiled model begin anew: no moments, no steps; its weights stay."""
+    for variable in model.optimizer.variables:
+        variable.assign(0 * variable.numpy())
+    model.optimizer.learning_rate = learning_rate
+
+
 def keep_parts(name: str, options: argparse.Namespace) -> Callable[..., dict]:
     """Return a function that computes a part of a result unless build/`name`.json holds it.
 
@@ -70,71 +76,14 @@ def keep_parts(name: str, options: argparse.Namespace) -> Callable[..., dict]:
             found, seconds = time_cpu(compute, *arguments)
             parts[part] = {"cpu_seconds": round(seconds, 2)} | found
             write_json(path, parts)
-        shown = {key: value for key, value in parts[part].items() if not isinstance(value, str)}
-        print(f"{part}: {shown}", flush=True)
+        print(f"{part}: {get_numbers(parts[part])}", flush=True)
         return parts[part]
 
     return once
 
 
-def write_marks(correct) -> dict:
-    """Return the share of the answers that are correct, and each of them as a digit."""
-    marks = np.asarray(correct).astype(int)
-    return {"accuracy": float(marks.mean()), "right": "".join(map(str, marks))}
-
-
-def read_marks(part: dict) -> np.ndarray:
-    """Return whether each answer is correct, 0 or 1, from what `write_marks` wrote."""
-    return np.array([*map(int, part["right"])])
-
-
-def train_in_parts(
-    path: Path, build, train_part, finished, *, measure=None, settings=None
-) -> tuple:
-    """Train a model part by part, or go on from the last part that is kept.
-
-    Model, optimiser and progress are kept in one file after every part, so that a run that was
-    interrupted ends with the same weights as one that was not, where all that a part draws
-    follows from the number of steps before it.
-
-    Args:
-        path: of that file, `.npz`.
-        build: returns the compiled model; it sets the seed.
-        train_part: trains a model, given the steps so far; returns losses.
-        finished: whether the progress is enough.
-        measure: returns what the curve gets for model, progress and losses; None: the losses.
-        settings: an interrupted run goes on only with the same ones.
-
-    Returns:
-        The model, and its progress: `steps`, `cpu_seconds`, `seconds` (of training), `curve`.
-    """
-    import keras
-
-    model = build()
-    model.optimizer.build(model.trainable_variables)
-    variables = [*model.variables, *model.optimizer.variables]
-    progress = {"steps": 0, "cpu_seconds": 0.0, "seconds": 0.0, "curve": []}
-    settings, part = json.dumps(settings), path.with_suffix(".part.npz")
-    if path.exists():
-        with np.load(path) as kept:
-            if str(kept["settings"]) != settings:
-                raise SystemExit(f"{path} was begun with {kept['settings']}: move it away")
-            for k, variable in enumerate(variables):
-                variable.assign(kept[f"arr_{k}"])
-            progress = json.loads(str(kept["progress"]))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    while not finished(progress):
-        clock = time.monotonic()
-        losses, seconds = time_cpu(train_part, model, progress["steps"])
-        progress["steps"] = int(model.optimizer.iterations)
-        progress["cpu_seconds"] += seconds
-        progress["seconds"] += time.monotonic() - clock
-        progress["curve"] += measure(model, progress, losses) if measure else losses
-        print(f"{path.stem}, step {progress['steps']}: {progress['curve'][-1]}", flush=True)
-        arrays = [keras.ops.convert_to_numpy(variable) for variable in variables]
-        np.savez(part, *arrays, progress=json.dumps(progress), settings=settings)
-        os.replace(part, path)
-    return model, progress
+def get_numbers(facts: dict) -> dict:
+    return {key: round(v, 4) for key, v in facts.items() if isinstance(v, (int, float))}
 
 
 def compare(correct: np.ndarray, baseline: np.ndarray, values: list[float]) -> dict:
@@ -159,8 +108,7 @@ def record(name: str, options: argparse.Namespace, **facts) -> dict:
     os.environ["COURSE_RESULTS"] = str(options.ledger)
     described = {key: value for key, value in DESCRIBED[name].items() if key != "script"}
     result = record_result(name, **described | facts)
-    numbers = {k: round(v, 4) for k, v in result.items() if isinstance(v, (int, float))}
-    print(f"{name}: {numbers}", flush=True)
+    print(f"{name}: {get_numbers(result)}", flush=True)
     return result
 
 

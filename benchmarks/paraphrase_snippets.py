@@ -1,40 +1,38 @@
-"""Let a small language model put up to 500 training sentences of movie-snippets into other words.
+"""Let a small language model put 500 training sentences of movie-snippets into other words.
 
 The model is SmolLM2-135M-Instruct in 4-bit GGUF form. Its weights come out of a wheel that is
 never imported; transformers turns them back to float32. Notebook 07 reads the result, so that it
 needs neither the model nor PyTorch.
 
 Run, with the packages of requirements.txt and `torch==2.13.0 gguf accelerate`:
-
-    python -m benchmarks.paraphrase_snippets write  # 15 CPU-minutes; goes on where it stopped
-    python -m benchmarks.paraphrase_snippets check  # a minute: adds the MiniLM cosines
-
-Both write data/paraphrases/smollm2.tsv; data/paraphrases/README.md describes it. After them, put
-rows, size and hash into data/registry.toml.
+`python -m benchmarks.paraphrase_snippets` (15 CPU-minutes; it goes on where it stopped). It writes
+data/paraphrases/smollm2.tsv; data/paraphrases/README.md describes it. After it, put rows, size and
+hash into data/registry.toml.
 """
 
-import os
-import sys
+from benchmarks import harness
+
+harness.start()
 
 import pandas as pd
+import torch
 
-from benchmarks import harness
 from utils.data import corpora
 from utils.data.splits import normalise
+from utils.models.sentences import embed_sentences
 from utils.models.smollm2 import load_smollm2
 from utils.results import write_whole
 from utils.runtime import ROOT
 
 TARGET = ROOT / "data" / "paraphrases" / "smollm2.tsv"
 COUNT, BATCH_SIZE = 500, 10
+COLUMNS = ["source", "end", "cosine", "paraphrase"]
 SYSTEM = "You rewrite sentences from film reviews in other words and keep their meaning."
 SAMPLING = {"max_new_tokens": 64, "do_sample": True, "temperature": 0.3, "top_p": 0.9}
 
 
 def paraphrase(tokenizer, model, texts: list[str], seed: int) -> list[tuple[str, str]]:
     """Return for each text the first line of the answer, and how it ended: "stop" or "cut"."""
-    import torch
-
     system, options = {"role": "system", "content": SYSTEM}, {"add_generation_prompt": True}
     users = [{"role": "user", "content": f"Paraphrase: {text}"} for text in texts]
     chats = [[system, user] for user in users]
@@ -51,10 +49,14 @@ def paraphrase(tokenizer, model, texts: list[str], seed: int) -> list[tuple[str,
     return answers
 
 
-def write() -> None:
-    rows, columns = corpora.pick_paraphrase_sources(COUNT), ["source", "end", "paraphrase"]
-    found = read()[columns] if TARGET.exists() else pd.DataFrame(columns=columns)
-    os.environ["HF_HUB_OFFLINE"] = "1"
+def save(found: pd.DataFrame) -> None:
+    write_whole(TARGET, found.to_csv(sep="\t", index=False, quoting=3, lineterminator="\n"))
+
+
+def main() -> None:
+    rows, found = corpora.pick_paraphrase_sources(COUNT), pd.DataFrame(columns=COLUMNS)
+    if TARGET.exists():
+        found = pd.read_csv(TARGET, sep="\t", quoting=3, keep_default_na=False, dtype=str)
     tokenizer, model = load_smollm2()
     for start in range(len(found), len(rows), BATCH_SIZE):
         batch = rows.iloc[start : start + BATCH_SIZE]
@@ -62,30 +64,16 @@ def write() -> None:
         for row, (answer, end) in zip(batch.itertuples(), answers, strict=True):
             if normalise(answer) == normalise(row.text):
                 answer, end = "", "copy"  # the sentence itself is not ours to pass on
-            found.loc[len(found)] = [row.source, end, answer]
+            found.loc[len(found)] = [row.source, end, "", answer]
         save(found)
         print(f"{len(found)} of {len(rows)}", flush=True)
 
-
-def check() -> None:
-    harness.start()
-    from utils.models.sentences import embed_sentences
-
-    found = read()
-    texts = corpora.pick_paraphrase_sources(len(found))["text"].tolist()
-    cosines = (embed_sentences(texts) * embed_sentences(found["paraphrase"].tolist())).sum(axis=1)
+    texts, answers = (part.tolist() for part in (rows["text"], found["paraphrase"]))
+    cosines = (embed_sentences(texts) * embed_sentences(answers)).sum(axis=1)
     found["cosine"] = [f"{cosine:.3f}" for cosine in cosines]
     found.loc[found["end"] == "copy", "cosine"] = "1.000"
-    save(found[["source", "end", "cosine", "paraphrase"]])
-
-
-def read() -> pd.DataFrame:
-    return pd.read_csv(TARGET, sep="\t", quoting=3, keep_default_na=False, dtype=str)
-
-
-def save(found: pd.DataFrame) -> None:
-    write_whole(TARGET, found.to_csv(sep="\t", index=False, quoting=3, lineterminator="\n"))
+    save(found)
 
 
 if __name__ == "__main__":
-    {"write": write, "check": check}[sys.argv[1]]()
+    main()

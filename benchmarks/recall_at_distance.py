@@ -42,37 +42,30 @@ def build_model(kind: str) -> keras.Model:
     return keras.Model(token_ids, keras.layers.Dense(LETTERS, name="logits")(x), name=kind)
 
 
-def draw_texts(count: int, distance: int, seed: int) -> np.ndarray:
-    """Draw random texts, shape (count, distance + 1)."""
-    return np.random.default_rng(seed).integers(LETTERS, size=(count, distance + 1), dtype="int32")
-
-
 @functools.cache
 def compile_model(kind: str, distance: int) -> keras.Model:
-    """Return the model, compiled by one step."""
+    """Return the model of texts of one length; it is compiled once."""
     model = build_model(kind)
-    optimizer = keras.optimizers.Adam(clipnorm=1.0)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss, jit_compile=keras.backend.backend() != "torch")
-    x = draw_texts(BATCH_SIZE, distance, 0)
-    model.fit(x, x[:, 0], batch_size=BATCH_SIZE, verbose=0)
+    model.compile(keras.optimizers.Adam(clipnorm=1.0), loss, jit_compile=True)
     return model
 
 
 def train(kind: str, distance: int, seed: int, learning_rate: float, steps: int) -> dict:
-    """Train from a seed on; return the accuracy on validation and test, and CPU-seconds."""
+    """Train from a seed on; return the accuracy on validation and test."""
+
+    def draw(count, seed):  # texts, shape (count, distance + 1)
+        random = np.random.default_rng(seed)
+        return random.integers(LETTERS, size=(count, distance + 1), dtype="int32")
+
     model = compile_model(kind, distance)
     keras.utils.set_random_seed(seed)
     model.set_weights(build_model(kind).get_weights())
-    for variable in model.optimizer.variables:  # moments and steps of the run before
-        variable.assign(keras.ops.zeros_like(variable))
-    model.optimizer.learning_rate = learning_rate
-    x = draw_texts(steps * BATCH_SIZE, distance, seed)
-    fit = {"batch_size": BATCH_SIZE, "shuffle": False, "verbose": 0}
-    _, seconds = harness.time_cpu(model.fit, x, x[:, 0], **fit)
-    found = {"cpu_seconds": round(seconds, 2)}
+    harness.reset_optimizer(model, learning_rate)
+    x, found = draw(steps * BATCH_SIZE, seed), {}
+    model.fit(x, x[:, 0], batch_size=BATCH_SIZE, shuffle=False, verbose=0)
     for k, split in enumerate(("validation", "test")):
-        x = draw_texts(TEST_SIZE, distance, 1000 + k)
+        x = draw(TEST_SIZE, 1000 + k)
         answers = model.predict(x, batch_size=100, verbose=0).argmax(-1)
         found[split] = float(np.mean(answers == x[:, 0]))
     return found
@@ -81,25 +74,20 @@ def train(kind: str, distance: int, seed: int, learning_rate: float, steps: int)
 def main() -> None:
     options = harness.parse(__doc__)
     once, steps = harness.keep_parts("recall-at-distance", options), int(STEPS * options.fraction)
-    curves = {kind: [] for kind in KINDS}
-    for distance in DISTANCES:
-        for kind in KINDS:
-            tried = {rate: {"validation": [], "test": [], "cpu_seconds": []} for rate in RATES}
-            for seed, rate in itertools.product(SEEDS, RATES):
-                name = f"{kind} {distance} {seed} {rate:g}"
-                found = once(name, train, kind, distance, seed, rate, steps)
-                for key, values in tried[rate].items():
-                    values.append(found[key])
-            best = max(RATES, key=lambda rate: np.mean(tried[rate]["validation"]))
-            point = {"distance": distance, "learning_rate": best, "accuracy": tried[best]["test"]}
-            point["cpu_seconds"] = float(np.mean(tried[best]["cpu_seconds"]))
-            curves[kind].append(point)
+    curves, reach, farthest = {kind: [] for kind in KINDS}, dict.fromkeys(KINDS, 0), {}
 
-    reach = {  # the farthest distance at which the mean of the seeds is above 0.9
-        kind: max([0, *(p["distance"] for p in points if np.mean(p["accuracy"]) > 0.9)])
-        for kind, points in curves.items()
-    }
-    farthest = {kind: float(np.mean(points[-1]["accuracy"])) for kind, points in curves.items()}
+    def run(kind, distance, rate, seed) -> dict:
+        name = f"{kind} {distance} {seed} {rate:g}"
+        return once(name, train, kind, distance, seed, rate, steps)
+
+    for distance, kind in itertools.product(DISTANCES, KINDS):
+        tried = {rate: [run(kind, distance, rate, seed) for seed in SEEDS] for rate in RATES}
+        best = max(RATES, key=lambda rate: np.mean([part["validation"] for part in tried[rate]]))
+        accuracy = [part["test"] for part in tried[best]]
+        curves[kind].append({"distance": distance, "learning_rate": best, "accuracy": accuracy})
+        farthest[kind] = float(np.mean(accuracy))
+        if farthest[kind] > 0.9:
+            reach[kind] = distance
     best_chain = max(("SimpleRNN", "LSTM"), key=farthest.get)
     facts = {"value": farthest["attention"], "baseline": farthest[best_chain]}
     facts |= {"baseline_name": best_chain, "runs": f"{len(SEEDS)} seeds", "chance": 1 / LETTERS}

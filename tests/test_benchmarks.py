@@ -37,8 +37,3 @@ def test_a_part_is_computed_once(tmp_path, monkeypatch):
     assert first == harness.keep_parts("some", full)("one", lambda x: {"value": x}, 2)
     assert harness.keep_parts("some", trial)("one", lambda x: {"value": x}, 3)["value"] == 3
     assert first["value"] == 1 and first["cpu_seconds"] >= 0
-
-
-def test_marks_are_read_as_they_were_written():
-    part = harness.write_marks([True, False, True, True])
-    assert part["accuracy"] == 0.75 and harness.read_marks(part).tolist() == [1, 0, 1, 1]

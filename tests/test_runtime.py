@@ -11,17 +11,22 @@ from utils import runtime
 from utils.runtime import ROOT
 
 
+def run(code, **environment):
+    """Run code in a new process; return what it wrote to stdout and to stderr."""
+    env = os.environ | environment
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    return done.stdout, done.stderr
+
+
 def test_the_start_is_quiet_and_seeded():
     code = (
         "from utils.runtime import start; start(7); import keras, numpy, random;"
         "print(keras.backend.backend(), numpy.random.rand(), random.random())"
     )
-    runs = [
-        subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-        for _ in range(2)
-    ]
-    assert runs[0].stderr == "" and runs[0].stdout == runs[1].stdout
-    assert runs[0].stdout.startswith("tensorflow ")
+    out, err = run(code)
+    assert out.startswith("tensorflow ") and err == ""
+    assert run(code, KERAS_BACKEND="") == (out, "")  # an empty backend is none at all
 
 
 def test_what_was_held_back_is_shown_when_the_block_fails():
@@ -29,8 +34,8 @@ def test_what_was_held_back_is_shown_when_the_block_fails():
         "import os; from utils.runtime import _hold_back_stderr\n"
         "with _hold_back_stderr():\n    os.write(2, b'the reason'); raise ImportError('x')"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert "the reason" in done.stderr and "ImportError" in done.stderr
+    _, err = run(code)
+    assert "the reason" in err and "ImportError" in err
 
 
 @pytest.mark.parametrize("chosen", [None, "--xla_cpu_enable_fast_math=false"])
@@ -48,20 +53,11 @@ def test_an_unknown_backend_is_named(monkeypatch):
         runtime.start()
 
 
-def test_an_empty_backend_is_none_at_all():
-    code = "from utils.runtime import start; start(); import keras; print(keras.backend.backend())"
-    environment = os.environ | {"KERAS_BACKEND": ""}
-    settings = {"cwd": ROOT, "capture_output": True, "text": True, "check": True}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, **settings)
-    assert done.stdout == "tensorflow\n"
-
-
 @pytest.mark.parametrize(
     "text",
     [
         '{"floatx": "float16", "epsilon": 0.5, "image_data_format": "channels_first"}',
-        '{"backend": "torch", "nnx_enabled": true}',
-        '{"floatx": "float8"}',
+        '{"floatx": "float8", "backend": "torch", "nnx_enabled": true}',
         "[]",
     ],
 )
@@ -73,11 +69,8 @@ def test_a_keras_json_of_the_user_has_no_effect(tmp_path, text):
         "print(c.floatx(), c.epsilon(), c.image_data_format(), c.backend(), c.is_nnx_enabled(),"
         " dtype_policies.get(None).name)"
     )
-    environment = os.environ | {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
-    environment.pop("KERAS_HOME", None)
-    settings = {"cwd": ROOT, "capture_output": True, "text": True, "check": True}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, **settings)
-    assert done.stdout == "float32 1e-07 channels_last tensorflow False float32\n"
+    home = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path), "KERAS_HOME": ""}
+    assert run(code, **home)[0] == "float32 1e-07 channels_last tensorflow False float32\n"
     assert (tmp_path / ".keras" / "keras.json").read_text() == text
 
 
@@ -90,8 +83,7 @@ def test_usage_is_plausible():
 def test_the_peak_is_that_of_this_process_alone():
     held = np.ones(10**8, "uint8")  # by the parent
     code = "from utils.runtime import measure_usage; print(measure_usage()['peak_memory_gb'])"
-    settings = {"cwd": ROOT, "capture_output": True, "text": True, "check": True}
-    found = float(subprocess.run([sys.executable, "-c", code], **settings).stdout)
+    found = float(run(code)[0])
     assert 0.005 < found < held.nbytes / 1e9
 
 

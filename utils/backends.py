@@ -3,15 +3,9 @@
 import keras
 import numpy as np
 
-# Gradients through time
-
 
 def compute_gradient(function, array: np.ndarray) -> np.ndarray:
-    """Return the gradient of a function with one value, with any backend of Keras.
-
-    Args:
-        function: from a tensor to a tensor without axes.
-        array: where the gradient is taken; float32.
+    """Return the gradient of a function, from a tensor to one number, at a float32 array.
 
     Example:
         >>> compute_gradient(lambda x: keras.ops.sum(x * x), np.array([1.0, 2.0], "float32"))
@@ -35,14 +29,8 @@ def compute_gradient(function, array: np.ndarray) -> np.ndarray:
     return x.grad.detach().cpu().numpy()
 
 
-# Generation
-
-
 def compile_function(function):
-    """Compile a function of tensors to one program: XLA with TensorFlow and JAX.
-
-    PyTorch runs it as it is, without gradients.
-    """
+    """Compile a function of tensors with XLA; PyTorch runs it as it is, without gradients."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf

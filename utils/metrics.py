@@ -4,28 +4,16 @@ from collections import Counter
 
 import numpy as np
 
+LEVEL = 0.95  # of all intervals
 Span = tuple[int, int, str]  # of an entity: first, first outside, type
+Links = list[tuple[int, int]]  # of a sentence pair: source and target index
 
 
-def bootstrap_interval(
-    values: np.ndarray, *, level: float = 0.95, draws: int = 10_000, seed: int = 0
-) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of a mean.
+def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
+    """Return the 95 % percentile bootstrap interval of the mean of values (N,).
 
-    For the difference of two classifiers on the same sentences pass the paired
-    differences `correct_a - correct_b`.
-
-    Args:
-        values: one number an example, shape (N,).
-        level: share of the bootstrap means that lie inside.
-        draws: number of resamples.
-        seed: of the resampling.
-
-    Returns:
-        Lower and upper end.
-
-    Reference:
-        Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13.
+    For two classifiers on the same sentences pass the differences `correct_a - correct_b`.
+    Reference: Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13.
 
     Example:
         >>> bootstrap_interval(np.array([1.0, 1.0, 1.0]))
@@ -34,31 +22,30 @@ def bootstrap_interval(
     values = np.asarray(values, dtype=float)
     if values.ndim != 1 or len(values) == 0:
         raise ValueError(f"values must be a non-empty vector, got shape {values.shape}")
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     kinds, counts = np.unique(values, return_counts=True)
     # resampling N examples = drawing how often each distinct value comes up
     share = counts / len(values)
-    means = [random.multinomial(len(values), share) @ kinds / len(values) for _ in range(draws)]
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    means = [random.multinomial(len(values), share) @ kinds / len(values) for _ in range(10_000)]
+    return _cut_tails(means)
+
+
+def _cut_tails(scores) -> tuple[float, float]:
+    low, high = np.quantile(scores, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 
-def compute_calibration(
-    probabilities: np.ndarray, labels: np.ndarray, *, num_bins: int = 10
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """Compare what a binary classifier promises with what happens.
+def _draw_counts(size: int, draws: int) -> np.ndarray:
+    """Return how often each sentence comes up in each resample, shape (draws, size)."""
+    return np.random.default_rng(0).multinomial(size, np.full(size, 1 / size), draws)
 
-    Args:
-        probabilities: predicted probability of label 1, shape (N,).
-        labels: 0 or 1, shape (N,).
-        num_bins: bins of equal width over 0..1.
 
-    Returns:
-        For each non-empty bin the mean probability, the share of label 1 and the number
-        of examples; and the expected calibration error, 0 (perfect) to 1.
+def compute_calibration(probabilities: np.ndarray, labels: np.ndarray) -> tuple:
+    """Compare the probabilities (N,) of label 1 with the labels (N,), in ten bins of equal width.
 
-    Reference:
-        Guo et al. 2017, On Calibration of Modern Neural Networks, equation 3.
+    Return for each non-empty bin the mean probability, the share of label 1 and the number of
+    examples; and the expected calibration error, 0 (perfect) to 1.
+    Reference: Guo et al. 2017, On Calibration of Modern Neural Networks, equation 3.
 
     Example:
         >>> compute_calibration(np.array([0.9, 0.9]), np.array([1, 0]))[3]
@@ -66,11 +53,9 @@ def compute_calibration(
     """
     probabilities, labels = np.asarray(probabilities, float), np.asarray(labels, float)
     if probabilities.shape != labels.shape or probabilities.ndim != 1:
-        raise ValueError(
-            f"probabilities {probabilities.shape} and labels {labels.shape} must be vectors "
-            "of one length"
-        )
-    bins = np.minimum((probabilities * num_bins).astype(int), num_bins - 1)
+        shapes = f"probabilities {probabilities.shape} and labels {labels.shape}"
+        raise ValueError(f"{shapes} must be vectors of one length")
+    bins = np.minimum((probabilities * 10).astype(int), 9)
     used = np.unique(bins)
     counts = np.array([(bins == b).sum() for b in used])
     promised = np.array([probabilities[bins == b].mean() for b in used])
@@ -82,17 +67,13 @@ def compute_calibration(
 def count_bleu(found: list[list[str]], references: list[list[list[str]]]) -> np.ndarray:
     """Count what BLEU is made of, sentence by sentence. Built in notebook 05, section 4.
 
-    Args:
-        found: N translations, lists of tokens.
-        references: for each translation one or more correct ones.
+    `found` are N translations, lists of tokens; `references` has one or more correct ones for each.
 
     Returns:
         Shape (N, 10): for n = 1 to 4 the n-grams that a reference shares (each as often as in
         the reference that has it most often), and all n-grams; then the tokens of the
         translation and of the reference nearest in length.
-
-    Reference:
-        Papineni et al. 2002, BLEU: a Method for Automatic Evaluation of Machine Translation.
+    Reference: Papineni et al. 2002, BLEU: a Method for Automatic Evaluation of Machine Translation.
     """
     rows = np.zeros((len(found), 10))
     for row, tokens, correct in zip(rows, found, references, strict=True):
@@ -113,12 +94,9 @@ def count_grams(tokens: list[str], n: int) -> Counter:
 
 
 def compute_bleu(counts: np.ndarray) -> np.ndarray:
-    """Return corpus BLEU, 0 to 100. Built in notebook 05, section 4.
+    """Return corpus BLEU, 0 to 100, from sums (..., 10) of `count_bleu`. Notebook 05, section 4.
 
     Where no n-gram of some length is shared the score is 0 (no smoothing).
-
-    Args:
-        counts: sums over sentences of what `count_bleu` returns, shape (..., 10).
     """
     shared, whole = counts[..., :4], counts[..., 4:8]
     with np.errstate(divide="ignore"):
@@ -127,47 +105,25 @@ def compute_bleu(counts: np.ndarray) -> np.ndarray:
     return 100 * brevity * precision
 
 
-def bootstrap_bleu(
-    counts: np.ndarray,
-    other: np.ndarray | None = None,
-    *,
-    level: float = 0.95,
-    draws: int = 1000,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of corpus BLEU, or of a difference of two.
+def bootstrap_bleu(counts: np.ndarray, other: np.ndarray | None = None) -> tuple[float, float]:
+    """Return the 95 % percentile bootstrap interval of corpus BLEU, from `count_bleu`, (N, 10).
 
-    Args:
-        counts: from `count_bleu`, shape (N, 10).
-        other: those of another system on the same sentences; the interval is then that of the
-            first score minus the second, both on the same resampled sentences.
-        level: share of the resampled scores that lie inside.
-        draws: number of resamples.
-        seed: of the resampling.
-
-    Reference:
-        Koehn 2004, Statistical Significance Tests for Machine Translation Evaluation.
+    With the counts of another system on the same sentences, it is that of the first score minus the
+    second, both on the same resampled sentences.
+    Reference: Koehn 2004, Statistical Significance Tests for Machine Translation Evaluation.
     """
-    size = len(counts)
-    times = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), draws)
+    times = _draw_counts(len(counts), 1000)
     scores = compute_bleu(times @ counts)
     if other is not None:
         scores = scores - compute_bleu(times @ other)
-    low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    return _cut_tails(scores)
 
 
-def measure_alignment_error(
-    found: list[list[tuple[int, int]]], gold: list[list[tuple[int, int]]]
-) -> float:
+def measure_alignment_error(found: list[Links], gold: list[Links]) -> float:
     """Return the alignment error rate over all pairs: 0 is perfect, 1 shares no link.
 
-    Built in notebook 08, section 6. All gold links count as sure, so the rate is one minus the
-    F1 of the links.
-
-    Reference:
-        Och and Ney 2003, A Systematic Comparison of Various Statistical Alignment Models,
-        section 5.
+    Built in notebook 08, section 6. All gold links count as sure: the rate is 1 - F1 of the links.
+    Reference: Och and Ney 2003, A Systematic Comparison of Statistical Alignment Models, section 5.
 
     Example:
         >>> measure_alignment_error([[(0, 0), (1, 1)]], [[(0, 0), (1, 1), (2, 1)]])
@@ -178,18 +134,11 @@ def measure_alignment_error(
 
 
 def measure_diversity(samples: list[str], n: int = 2) -> tuple[float, float]:
-    """Measure how varied and how repetitive generated texts are.
-
-    Args:
-        samples: the texts; words are what stands between spaces.
-        n: words in an n-gram.
+    """Measure how varied and how repetitive generated texts are; words stand between spaces.
 
     Returns:
-        The share of n-grams that are distinct, over all samples together; and the share
-        that stood earlier in the same sample, averaged over the samples.
-
-    Reference:
-        Li et al. 2016, A Diversity-Promoting Objective Function, section 5 (distinct-n).
+        The share of n-grams that are distinct, over all samples together (Li et al. 2016, section
+        5); and the share that stood earlier in the same sample, averaged over the samples.
 
     Example:
         >>> measure_diversity(["to be or not to be"])
@@ -204,16 +153,10 @@ def measure_diversity(samples: list[str], n: int = 2) -> tuple[float, float]:
     return len(set(together)) / len(together), float(np.mean(repeated))
 
 
-# Scores
-
-
 def count_matches(gold: list[list[Span]], predicted: list[list[Span]]) -> np.ndarray:
-    """Count, sentence by sentence, the entities that are found, wrong and left out.
+    """Count true positives, false positives and false negatives of each sentence: (sentences, 3).
 
     An entity is found if start, end and type are all equal.
-
-    Returns:
-        Array of shape (sentences, 3): true positives, false positives, false negatives.
     """
     rows = []
     for truth, guess in zip(gold, predicted, strict=True):
@@ -223,9 +166,7 @@ def count_matches(gold: list[list[Span]], predicted: list[list[Span]]) -> np.nda
 
 
 def score_counts(counts: np.ndarray) -> dict[str, float]:
-    """Return precision, recall and F1 of counts as from `count_matches`.
-
-    What would be 0 / 0 is 0.
+    """Return precision, recall and F1 of counts as from `count_matches`; 0 / 0 is 0.
 
     Example:
         >>> score_counts(np.array([[1, 0, 1], [1, 0, 1]]))
@@ -239,48 +180,25 @@ def score_counts(counts: np.ndarray) -> dict[str, float]:
     }
 
 
-def bootstrap_f1(
-    counts: np.ndarray, *, level: float = 0.95, draws: int = 2000, seed: int = 0
-) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of F1; what is drawn again are sentences.
+def bootstrap_f1(counts: np.ndarray) -> tuple[float, float]:
+    """Return the 95 % percentile bootstrap interval of F1, from counts of `count_matches`.
 
     F1 is no mean over sentences, so their counts are drawn, added up and scored each time.
-
-    Args:
-        counts: from `count_matches`.
-        level: share of the drawn values that lie inside.
-        draws: number of resamples.
-        seed: of the resampling.
-
-    Returns:
-        Lower and upper end.
-
-    Reference:
-        Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13.
 
     Example:
         >>> bootstrap_f1(np.array([[1, 0, 0], [2, 0, 0]]))
         (1.0, 1.0)
     """
-    random = np.random.default_rng(seed)
-    share = np.full(len(counts), 1 / len(counts))
-    hits, wrong, left_out = (random.multinomial(len(counts), share, size=draws) @ counts).T
-    scores = 2 * hits / np.maximum(2 * hits + wrong + left_out, 1)
-    low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    hits, wrong, left_out = (_draw_counts(len(counts), 2000) @ counts).T
+    return _cut_tails(2 * hits / np.maximum(2 * hits + wrong + left_out, 1))
 
 
-def classify_errors(
-    gold: list[Span], predicted: list[Span]
-) -> list[tuple[str, Span | None, Span | None]]:
-    """Name every disagreement of one sentence.
+def classify_errors(gold: list[Span], predicted: list[Span]) -> list[tuple]:
+    """Name each disagreement of a sentence, in its order: (kind, gold or None, predicted or None).
 
-    Where a wrong entity overlaps a gold one that was not found, they are one mistake:
-    "boundary" if the type is right, "type" otherwise. What is left of the gold entities is
-    "missed", of the predicted ones "spurious".
-
-    Returns:
-        (kind, gold span or None, predicted span or None) of each mistake, in order of the text.
+    Where a wrong entity overlaps a gold one that was not found, they are one mistake: "boundary" if
+    the type is right, "type" otherwise. What is left of the gold entities is "missed", of the
+    predicted ones "spurious".
 
     Example:
         >>> classify_errors([(0, 2, "ORG"), (5, 6, "GPE")], [(0, 1, "ORG")])

@@ -34,48 +34,35 @@ def record_result(
     values: list[float] | None = None,
     **more,
 ) -> dict:
-    """Write one headline result as JSON to `COURSE_RESULTS` (default `build/results/`).
+    """Write one headline result as JSON to `COURSE_RESULTS` (default `build/results/`); return it.
 
-    Where that folder cannot be written to, it says so, and the lesson goes on.
+    Where that folder cannot be written to, it says so, and the lesson goes on. `floor` is what a
+    run must reach (`compute_floor`), from the runs in `data/results/spread/` if there are some of
+    this name, else from `values`. Raises ValueError if a number is not finite.
 
     Args:
-        name: file name without ending; the notebook's own headline is named after its
-            number, for example `"01"`.
+        name: of the file; a notebook's own headline has its number, for example `"01"`.
         notebook: number of the notebook that the result belongs to.
         model: what was trained, in a few words.
         metric: what `value` measures, for example `"test accuracy"`.
-        value: the result.
-        baseline: the same metric for an honest simple method.
-        baseline_name: what that method is.
+        baseline: the same metric for an honest simple method, which `baseline_name` names.
         dataset: name in the data registry.
         runs: what `value` comes from, for example `"5 folds"`.
         better: `"higher"` or `"lower"`.
-        trivial: the same metric for an answer that needs no learning: the most frequent label,
-            the text copied, the frequencies of characters.
+        trivial: the same metric for an answer that needs no learning, such as the text copied.
         values: the result of each seed or fold, where `value` is their mean.
         more: further facts: `std`, `interval`, `trivial_name`, ...
-
-    Returns:
-        What was written. `floor` is what a run must reach (`compute_floor`), from the runs in
-        `data/results/spread/` if there are some of this name, else from `values`.
-
-    Raises:
-        ValueError: a number is not finite, or `better` is neither word.
     """
     if better not in ("higher", "lower"):
         raise ValueError(f"better must be 'higher' or 'lower', not {better!r}")
-    numbers = {"value": value, "baseline": baseline, "trivial": trivial}
-    for key, number in numbers.items():
+    for key, number in {"value": value, "baseline": baseline, "trivial": trivial}.items():
         if number is not None and not math.isfinite(number):
             raise ValueError(f"{key} of result {name!r} is {number}: not a finite number")
     usage = {key: round(number, 2) for key, number in measure_usage().items()}
-    result = {
-        "notebook": notebook,
-        "model": model,
-        "dataset": dataset,
-        "metric": metric,
-        "value": float(value),
-        "floor": compute_floor(load_spread(name) or values or [], better=better, trivial=trivial),
+    floor = compute_floor(load_spread(name) or values or [], better=better, trivial=trivial)
+    result = {"notebook": notebook, "model": model, "dataset": dataset, "metric": metric}
+    result |= {"value": float(value), "floor": floor}
+    result |= {
         "trivial": None if trivial is None else float(trivial),
         "baseline": float(baseline),
         "baseline_name": baseline_name,
@@ -92,11 +79,9 @@ def record_result(
     try:
         write_json(folder / f"{name}.json", result)
     except OSError as error:
-        reason = error.strerror or error
-        print(
-            f"NOTE: result {name!r}, {metric} {value:.4f}, cannot be saved in {folder} ({reason}). "
-            "Let COURSE_RESULTS name a folder you may write to."
-        )
+        lost = f"result {name!r}, {metric} {value:.4f}, cannot be saved in {folder}"
+        way_out = "Let COURSE_RESULTS name a folder you may write to."
+        print(f"NOTE: {lost} ({error.strerror or error}). {way_out}")
     return result
 
 
@@ -113,19 +98,12 @@ def write_whole(path: Path, text: str) -> None:
         os.replace(Path(part, path.name), path)
 
 
-def compute_floor(
-    values: list[float], *, better: str = "higher", trivial: float | None = None
-) -> float | None:
-    """Return what a run must reach: the mean less three standard deviations.
+def compute_floor(values: list[float], *, better="higher", trivial=None) -> float | None:
+    """Return what a run must reach: the mean of other seeds and processors less 3 deviations.
 
     Where less is better, plus. A standard deviation below 0.4 % of the mean counts as 0.4 %:
     processors round differently, also where nothing is drawn at random. The floor is never worse
     than the trivial answer, and with fewer than three values it is the trivial answer.
-
-    Args:
-        values: the same result with other seeds and on other processors.
-        better: `"higher"` or `"lower"`.
-        trivial: the result of an answer that needs no learning.
 
     Example:
         >>> round(compute_floor([0.80, 0.82, 0.81], trivial=0.5), 2)
@@ -156,12 +134,7 @@ def load_results(folder: Path = LEDGER) -> dict[str, dict]:
 
 
 def passes_floor(result: dict) -> bool:
-    """Return whether a result reaches its floor, if it has one.
-
-    Example:
-        >>> passes_floor({"value": 2.4, "floor": 2.45, "better": "lower"})
-        True
-    """
+    """Return whether a result reaches its floor, if it has one."""
     if result.get("floor") is None:
         return True
     if result["better"] == "lower":

@@ -10,6 +10,7 @@ import re
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +22,7 @@ XLA_FLAGS = "--xla_backend_extra_options=xla_llvm_dot_tiling_factor=1"
 
 
 def start(seed: int = 42) -> None:
-    """Choose the backend, silence start-up logs and seed every random generator.
+    """Choose the backend, silence start-up logs and seed Python, NumPy and the backend.
 
     Call it before `import keras`. The backend is TensorFlow unless `KERAS_BACKEND` says
     otherwise. A `keras.json` in the user's folder has no effect: it could change the number
@@ -31,9 +32,6 @@ def start(seed: int = 42) -> None:
     says otherwise: the number of threads decides in which order a convolution adds (measured with
     AVX2; with AVX-512, and in the other layers, one and two threads gave the same weights). More
     would not make these small models faster.
-
-    Args:
-        seed: the seed of Python, NumPy and the backend.
     """
     backend = os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "tensorflow"
     os.environ["KERAS_HOME"] = str(ROOT / "build" / "keras")
@@ -74,12 +72,7 @@ def _hold_back_stderr():
 
 
 def list_versions(*packages: str) -> dict[str, str]:
-    """Return the installed versions of Python and of the named packages.
-
-    Example:
-        >>> list_versions("no-such-package")["no-such-package"]
-        'not installed'
-    """
+    """Return the versions of Python and of the named packages, or 'not installed'."""
     versions = {"python": platform.python_version()}
     for package in packages:
         try:
@@ -90,14 +83,7 @@ def list_versions(*packages: str) -> dict[str, str]:
 
 
 def measure_usage() -> dict[str, float]:
-    """Return what this process has used so far.
-
-    Returns:
-        `seconds` since the process started, `cpu_seconds` over all its threads, and
-        `peak_memory_gb` (10^9 bytes of resident memory at the highest).
-    """
-    import time
-
+    """Return `seconds`, `cpu_seconds` and `peak_memory_gb` (10^9 bytes) of this process so far."""
     process = psutil.Process()
     times = process.cpu_times()
     if sys.platform == "win32":
@@ -118,22 +104,18 @@ def measure_usage() -> dict[str, float]:
     }
 
 
-def measure_memory(function: Callable[[], object], *, every: float = 0.002) -> int:
+def measure_memory(function: Callable[[], object]) -> int:
     """Return by how many bytes this process grew, at the most, while a function ran.
 
-    A thread looks at the resident memory. It misses peaks that are shorter than `every`, and
-    growth into memory that the process held already.
-
-    Args:
-        function: what to run; its result is dropped.
-        every: seconds between two looks.
+    A thread looks at the resident memory every 2 ms. It misses shorter peaks, and growth into
+    memory that the process held already.
     """
     process, done = psutil.Process(), threading.Event()
     before = peak = process.memory_info().rss
 
     def watch():
         nonlocal peak
-        while not done.wait(every):
+        while not done.wait(0.002):
             peak = max(peak, process.memory_info().rss)
 
     watcher = threading.Thread(target=watch)

@@ -6,29 +6,22 @@ from pathlib import Path
 import keras
 import numpy as np
 import safetensors.numpy
+from keras.optimizers import schedules
 
 
-def warm_up_and_decay(
-    learning_rate: float, steps: int
-) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Return a learning rate that rises for a twentieth of the steps, then falls to 0 as a cosine.
+def warm_up_and_decay(learning_rate: float, steps: int) -> schedules.LearningRateSchedule:
+    """Return a rate that rises to `learning_rate` in a twentieth of the steps, then falls to 0.
 
-    Built in notebook 02, section 3.
-
-    Args:
-        learning_rate: the highest.
-        steps: of the whole training.
+    Built in notebook 02, section 3. It falls as a cosine.
+    Reference: Loshchilov and Hutter 2017, SGDR, equation 5, without restarts.
 
     Example:
         >>> rate = warm_up_and_decay(0.1, 100)
         >>> [round(float(rate(step)), 3) for step in (0, 5, 100)]
         [0.0, 0.1, 0.0]
-
-    Reference:
-        Loshchilov and Hutter 2017, SGDR, equation 5, without restarts.
     """
     warmup_steps = max(1, steps // 20)
-    return keras.optimizers.schedules.CosineDecay(
+    return schedules.CosineDecay(
         0.0, steps - warmup_steps, warmup_target=learning_rate, warmup_steps=warmup_steps
     )
 
@@ -36,13 +29,8 @@ def warm_up_and_decay(
 class LengthBatches(keras.utils.PyDataset):
     """Batches of texts of similar length, cut at their padding. Built in notebook 01, section 6.
 
-    Which texts meet in a batch, and the order of the batches, change from epoch to epoch.
-
-    Args:
-        token_ids: shape (N, T), 0 = padding at the end.
-        targets: one row a text, shape (N, ...).
-        batch_size: texts a step.
-        seed: of the order.
+    Which texts meet in a batch, and the order of the batches, change from epoch to epoch. From
+    token ids (N, T), 0 = padding at the end, and targets (N, ...).
     """
 
     def __init__(self, token_ids, targets, *, batch_size: int = 64, seed: int = 0):
@@ -68,20 +56,15 @@ class LengthBatches(keras.utils.PyDataset):
 
 
 class EpochTable(keras.callbacks.Callback):
-    """Print one line an epoch: the epoch and every metric, loss first, training before validation.
+    """Print one line an epoch, or every few: loss, other metrics, then those of validation.
 
-    Use it with `fit(verbose=0)`: unlike the progress bar, the table reads the same in a
-    terminal, on a rendered page and in a diff.
-
-    Args:
-        every: print each `every`-th epoch (the first and the last always).
+    For `fit(verbose=0)`: unlike the progress bar, it reads the same in a terminal, on a page and in
+    a diff. The first and the last epoch always have a line.
     """
 
     def __init__(self, *, every: int = 1):
         super().__init__()
         self.every = every
-        self.columns: list[str] = []
-        self.row = ""
 
     def on_train_begin(self, logs=None):
         self.columns, self.row = [], ""
@@ -92,8 +75,9 @@ class EpochTable(keras.callbacks.Callback):
             names = [name for name in logs if not name.startswith("val_")]
             names.sort(key=lambda name: name != "loss")
             self.columns = names + [f"val_{n}" for n in names if f"val_{n}" in logs]
-            print("epoch " + " ".join(f"{name:>{_width(name)}}" for name in self.columns))
-        row = f"{epoch + 1:5d} " + " ".join(f"{logs[n]:{_width(n)}.4f}" for n in self.columns)
+            print("epoch " + " ".join(f"{name:>8}" for name in self.columns))
+        numbers = [f"{logs[name]:{max(len(name), 8)}.4f}" for name in self.columns]
+        row = f"{epoch + 1:5d} " + " ".join(numbers)
         self.row = "" if epoch % self.every == 0 else row  # kept back: perhaps the last one
         if not self.row:
             print(row)
@@ -103,16 +87,10 @@ class EpochTable(keras.callbacks.Callback):
             print(self.row)
 
 
-def _width(name: str) -> int:
-    return max(len(name), 8)
-
-
 def save_weights(model: keras.Model, path: Path) -> None:
-    """Write the weights of a model, and nothing else, as float16 in a safetensors file.
+    """Write the weights of a model, by their Keras paths, as float16 in a safetensors file.
 
-    Args:
-        model: its weights are named by their Keras paths, for example `embedding/embeddings`.
-        path: appears only when it is complete.
+    The file appears only when it is complete.
     """
     arrays = {v.path: keras.ops.convert_to_numpy(v).astype("float16") for v in model.weights}
     part = Path(path).with_suffix(".part")
@@ -123,18 +101,15 @@ def save_weights(model: keras.Model, path: Path) -> None:
 def load_weights(model: keras.Model, path: Path) -> None:
     """Give a model the weights that `save_weights` wrote of one like it.
 
-    Raises:
-        ValueError: a weight is missing, left over or of another shape; the model stays as it was.
+    ValueError if one is missing, left over or of another shape; the model stays as it was.
     """
     arrays = safetensors.numpy.load_file(path)
     wanted = {v.path: tuple(v.shape) for v in model.weights}
     found = {name: array.shape for name, array in arrays.items()}
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
-            raise ValueError(
-                f"{path}: weight {name!r} has shape {found.get(name, 'none')} in the file and "
-                f"{wanted.get(name, 'none')} in the model; build the model that the file's "
-                "README.md describes"
-            )
+            shapes = f"{found.get(name, 'none')} in the file and {wanted.get(name, 'none')}"
+            way_out = "build the model that the file's README.md describes"
+            raise ValueError(f"{path}: weight {name!r} has shape {shapes} in the model; {way_out}")
     for v in model.weights:
         v.assign(arrays[v.path].astype("float32"))

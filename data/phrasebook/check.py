@@ -2,18 +2,15 @@
 
 hunspell (Debian: apt-get install hunspell hunspell-en-us hunspell-fr) reads every word form of
 phrasebook.tsv.gz. The accepted ones are recorded in spelling.txt, by which a machine without it
-can tell that no form came in unchecked. verbecc, if it is installed (in an environment of its
-own: it is no requirement of the course), reads every French verb form of conjugation.csv.
+can tell that no form came in unchecked.
 """
 
 import csv
 import gzip
-import importlib.util
-import re
 import subprocess
 import sys
 
-from grammar import CONJUGATION, FOLDER, NOUNS, PERSONS
+from grammar import FOLDER, NOUNS
 from writer import LISTS
 
 DICTIONARIES = {"english": "en_US", "french": "fr"}
@@ -52,43 +49,10 @@ def find_misspelt(forms: dict[str, set[str]]) -> list[str]:
     return unknown
 
 
-def find_misconjugated() -> list[str]:
-    """Return the forms of conjugation.csv that verbecc writes otherwise."""
-    from verbecc import CompleteConjugator
-
-    def read(tense):
-        """Return the last words of each person: il est allé, allé."""
-        kept = [row for row in tense if row.get("pr") in (*PERSONS, None)]
-        return [{re.split("[ ']", form)[-1] for form in row["c"]} for row in kept]
-
-    conjugator, wrong = CompleteConjugator(lang="fr"), []
-    for verb, row in CONJUGATION.items():
-        if not row["je"]:  # il pleut, il faut
-            continue
-        infinitive, _, conditional = verb.partition(" ")
-        moods = conjugator.conjugate(infinitive).get_data()["moods"]
-        present = moods["conditionnel" if conditional else "indicatif"]["présent"]
-        theirs = [*read(present), *read(moods["participe"]["participe-passé"])[:1]]
-        theirs += read(moods["imperatif"]["imperatif-présent"])
-        ours = [
-            *(row[person] for person in PERSONS),
-            row["participle"],
-            *row["imperatives"].split(),
-        ]
-        wrong += [f"{verb}: {a}" for a, b in zip(ours, theirs, strict=False) if a and a not in b]
-        perfect = moods["indicatif"]["passé-composé"][0]["c"][0]
-        wrong += [f"{verb}: {row['auxiliary']}"] * (
-            (row["auxiliary"] == "être") != ("suis" in perfect)
-        )
-    return wrong
-
-
 def main() -> int:
     """Check, and write the record if all is well."""
     forms = read_forms()
     unknown = find_misspelt(forms)
-    if importlib.util.find_spec("verbecc"):
-        unknown += find_misconjugated()
     print("\n".join(unknown) or "All forms are known.")
     if not unknown:
         lines = [f"{side} {form}\n" for side in forms for form in sorted(forms[side])]

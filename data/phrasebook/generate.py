@@ -1,6 +1,5 @@
-"""Write phrasebook.tsv.gz: python data/phrasebook/generate.py [--seed 1] [--out FILE]."""
+"""Write phrasebook.tsv.gz: python data/phrasebook/generate.py."""
 
-import argparse
 import gzip
 import hashlib
 import re
@@ -27,21 +26,16 @@ REFUSED = re.compile("|".join((FOLDER / "refused.txt").read_text("utf8").splitli
 
 
 def count_words(sentence: str) -> int:
-    """Count the tokens of a sentence that are not punctuation."""
     return sum(token not in (".", "?", "!", ",") for token in sentence.split())
 
 
 def generate(seed: int, size: int) -> list[dict]:
-    """Make `size` distinct sentences.
-
-    Returns:
-        Rows with english, french, alignment, pattern, lemmas, pairs and lengths.
+    """Make `size` distinct sentences: english, french, alignment, pattern, lemmas, pairs, lengths.
 
     Raises:
         ValueError: one English sentence came out with two French ones.
     """
-    writer = Writer(seed)
-    rows: dict[str, dict] = {}
+    writer, rows = Writer(seed), {}
     while len(rows) < size:
         pattern = writer.random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
         try:
@@ -81,13 +75,10 @@ def hold_out_pairs(rows: list[dict]) -> set[tuple[str, str]]:
     """
     short = [row for row in rows if measure(row) == "short"]
     counts = Counter(lemma for row in short for lemma in row["lemmas"])
-    return {
-        combination
-        for combination in {combination for row in short for combination in row["pairs"]}
-        if hash_text(" ".join(combination)) % HELD_OUT_SHARE == 0
-        and not AMBIGUOUS & set(combination)
-        and min(counts[lemma] for lemma in combination) >= FREQUENT
-    }
+    frequent = {lemma for lemma, count in counts.items() if count >= FREQUENT} - AMBIGUOUS
+    found = {combination for row in short for combination in row["pairs"]}
+    found = {combination for combination in found if frequent.issuperset(combination)}
+    return {pair for pair in found if hash_text(" ".join(pair)) % HELD_OUT_SHARE == 0}
 
 
 def split_rows(rows: list[dict]) -> list[dict]:
@@ -107,17 +98,14 @@ def split_rows(rows: list[dict]) -> list[dict]:
         elif size:
             short = {0: "validation", 1: "test"}.get(bucket, "train")
             parts["test-long" if size == "long" else short].append(row)
-    words = {
-        side: {form for row in parts["train"] for form in row[side].split()}
-        for side in ("english", "french")
-    }
+
+    def read_forms(row):
+        return {(side, form) for side in COLUMNS[:2] for form in row[side].split()}
+
+    known = set().union(*map(read_forms, parts["train"]))
     result = []
     for split in SPLITS:
-        kept = [
-            row
-            for row in parts[split]
-            if all(words[side].issuperset(row[side].split()) for side in words)
-        ]
+        kept = [row for row in parts[split] if read_forms(row) <= known]
         if split in LARGEST:
             kept = sorted(kept, key=lambda row: hash_text(row["english"]))[: LARGEST[split]]
         result += [row | {"split": split} for row in kept]
@@ -132,13 +120,8 @@ def write(rows: list[dict], path: Path) -> None:
 
 
 def main() -> None:
-    """Generate, split and write."""
-    parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=FOLDER / "phrasebook.tsv.gz")
-    options = parser.parse_args()
-    rows = split_rows(generate(options.seed, RAW_SIZE))
-    write(rows, options.out)
+    rows = split_rows(generate(1, RAW_SIZE))
+    write(rows, FOLDER / "phrasebook.tsv.gz")
     print("\n".join(f"{k:12} {n:6,}" for k, n in Counter(row["split"] for row in rows).items()))
 
 

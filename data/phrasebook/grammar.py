@@ -12,7 +12,7 @@ becomes l', de + LE becomes du.
 import csv
 import itertools
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
@@ -38,21 +38,13 @@ HUMAN = {"kin", "kin1", "person", "job", "hero", "given", "infant"}
 
 @dataclass
 class Phrase:
-    """The same meaning in English and French.
-
-    Attributes:
-        en: English tokens, each with the ids of what it expresses.
-        fr: French tokens, likewise.
-        lemmas: the content lemmas of the phrase, by their English name.
-        pairs: (verb, object) and (adjective, noun) combinations in it.
-        stop: the mark at its end, if it is a sentence.
-    """
+    """The same meaning in English and French tokens, each with the ids of what it expresses."""
 
     en: list[Token] = field(default_factory=list)
     fr: list[Token] = field(default_factory=list)
-    lemmas: frozenset = frozenset()
-    pairs: frozenset = frozenset()
-    stop: str = "."
+    lemmas: frozenset = frozenset()  # content lemmas, by their English name
+    pairs: frozenset = frozenset()  # (verb, object) and (adjective, noun) combinations
+    stop: str = "."  # the mark at its end, if it is a sentence
 
     def __add__(self, other: "Phrase") -> "Phrase":
         en, fr = self.en + other.en, self.fr + other.fr
@@ -61,19 +53,12 @@ class Phrase:
 
 @dataclass
 class Nominal(Phrase):
-    """A noun phrase or pronoun, with what agreement and pronouns need.
+    """A noun phrase or pronoun, with what agreement and pronouns need."""
 
-    Attributes:
-        person: 0 to 5: je, tu, il, nous, vous, ils.
-        gender: "m" or "f".
-        plural: whether adjectives and participles agree in the plural.
-        noun: the noun's lemma, or two joined by +; a name in pronouns.csv for a pronoun.
-    """
-
-    person: int = 2
+    person: int = 2  # place in `PERSONS`
     gender: str = "m"
-    plural: bool = False
-    noun: str = ""
+    plural: bool = False  # of adjectives and participles
+    noun: str = ""  # its lemma, or two joined by +; a name in pronouns.csv for a pronoun
 
     @property
     def pronoun(self) -> dict[str, str] | None:
@@ -101,12 +86,9 @@ def pair(english: str, french: str, lemmas=(), pairs=(), **parts: Phrase) -> Phr
                 result.append((form, frozenset(ids[k] for k in marks or " " if k != "0")))
         return result
 
-    return Phrase(
-        read(english, "en"),
-        read(french, "fr"),
-        frozenset(lemmas).union(*(part.lemmas for part in parts.values())),
-        frozenset(pairs).union(*(part.pairs for part in parts.values())),
-    )
+    whole = Phrase(lemmas=frozenset(lemmas), pairs=frozenset(pairs))
+    whole = sum(parts.values(), whole)
+    return replace(whole, en=read(english, "en"), fr=read(french, "fr"))
 
 
 def mark(text: str, marks: str) -> str:
@@ -150,7 +132,6 @@ def agree(participle: str, gender: str, plural: bool) -> str:
 
 
 def conjugate(infinitive: str, person: int) -> str:
-    """Return the present of a French verb; person is 0 to 5: je, tu, il, nous, vous, ils."""
     return CONJUGATION[infinitive][PERSONS[person]]
 
 
@@ -161,15 +142,11 @@ PARTITIVE = {"DU", "DELA", "DES", "DE"}
 
 
 def np(noun: str, det="the", plural=False, *, adj="", female=False) -> Nominal:
-    """Build a noun phrase.
+    """Build a noun phrase from names in nouns.csv, determiners.csv and adjectives.csv.
 
-    Args:
-        noun: English singular in nouns.csv.
-        det: a name in determiners.csv, also "" (English bare, French indefinite), "generic"
-            (English bare, French definite), "name" (no article in either language).
-        plural: implied by determiners that have only a plural.
-        adj: English name in adjectives.csv.
-        female: use the feminine of a noun for people (nurse: infirmière).
+    A determiner is also "" (English bare, French indefinite), "generic" (English bare, French
+    definite) or "name" (no article); some have only a plural. Female is a noun for people with
+    its feminine form (nurse: infirmière).
     """
     row, article = NOUNS[noun], DETERMINERS[det]
     plural = bool(plural or row["gender"] == "p" or (article["mp"] and not article["m"]))
@@ -189,13 +166,11 @@ def np(noun: str, det="the", plural=False, *, adj="", female=False) -> Nominal:
         french = BEFORE_VOWEL.get(french, french)
     english = f"{article['plural' if plural else 'english']} {english}"
     whole = pair(english, f"{french} {core}", {noun, adj} - {""}, {(adj, noun)} if adj else ())
-    return Nominal(
-        **vars(whole), person=5 if plural else 2, gender=gender, plural=plural, noun=noun
-    )
+    agreement = {"person": 5 if plural else 2, "gender": gender, "plural": plural, "noun": noun}
+    return Nominal(**vars(whole), **agreement)
 
 
 def name(person: str) -> Nominal:
-    """Build the name of a person."""
     return np(person, "name")
 
 
@@ -298,9 +273,8 @@ def build_group(subject: Nominal, verb: str, tense: str, modal: str, support: bo
         aux, main = "", f"{head['s' if third else 'base']}/{mine} {rest}"
 
     verb_fr, head_fr = row["infinitive"], head["infinitive"]
-    infinitive = (
-        f"{mark(head['linker'], 't') if modal else ''} <clitics> {verb_fr}/vt {row['tail']}"
-    )
+    linker = mark(head["linker"], "t") if modal else ""
+    infinitive = f"{linker} <clitics> {verb_fr}/vt {row['tail']}"
     if tense in ("past", "perfect"):
         etre = "reflexive" in row["flags"] or CONJUGATION[verb_fr]["auxiliary"] == "être"
         etre = etre and not modal
@@ -317,10 +291,8 @@ def build_group(subject: Nominal, verb: str, tense: str, modal: str, support: bo
     return aux, main, f"{conjugate(head_fr, person)}/{mine}", infinitive if modal else row["tail"]
 
 
-def place_objects(
-    verb: str, person: int, obj: Nominal | None, to=None, *, denied=False, asked=False
-):
-    """Place what follows a verb.
+def place_objects(verb: str, person: int, obj, to=None, *, denied=False, asked=False):
+    """Place the objects of a verb.
 
     Returns:
         English after the verb, French pronouns before it, with their marks, French after it
@@ -373,19 +345,16 @@ def clause(
     gap: Nominal | None = None,
     extra: Phrase | None = None,
 ) -> Phrase:
-    """Build a clause.
+    """Build a clause; verbs, negations and adverbs by their names in the tables.
 
     Args:
         subject: a nominal.
-        verb: English name in verbs.csv.
+        verb: the verb, after the `modal` one.
         tense: "present", "progressive", "past" (passé composé), "perfect" (the same, with
             already, never, yet), "recent" (venir de), "future" (futur proche) or "lasting"
             (has been waiting, attend).
-        modal: English name of a modal verb in verbs.csv.
-        neg: a name in negations.csv.
-        obj: the object; a pronoun becomes a clitic in French.
-        to: the recipient; a pronoun becomes a clitic in French.
-        adv: English name of an adverb in phrases.csv that stands near the verb.
+        obj, to: object and recipient; a pronoun becomes a clitic in French.
+        adv: stands near the verb.
         ask: "" for a statement; "est-ce" for est-ce que; "invert" for a pronoun after the verb;
             "stylistic" for a noun after the verb.
         wh: the question words in front.
@@ -427,14 +396,9 @@ def clause(
     elif ask != "invert":
         group = f"{'est-ce/q que/q' if ask else ''} <subject> {group}"
     parts |= {"subject": subject, "adv": phrase(adv), "extra": extra or Phrase()}
-    whole = pair(
-        english,
-        f"{group} {late} {french} <extra>",
-        {verb, modal} - {""},
-        {(verb, nominal.noun) for nominal in (obj, gap) if nominal and not nominal.pronoun},
-        **parts,
-    )
-    return join(wh, whole)
+    french = f"{group} {late} {french} <extra>"
+    pairs = {(verb, nominal.noun) for nominal in (obj, gap) if nominal and not nominal.pronoun}
+    return join(wh, pair(english, french, {verb, modal} - {""}, pairs, **parts))
 
 
 def command(verb: str, person=1, *, neg=False, obj=None, to=None, extra=None) -> Phrase:
@@ -524,11 +488,9 @@ def spell_french(tokens: list[Token]) -> list[Token]:
 
 
 def finish(whole: Phrase) -> tuple[str, str, str]:
-    """Turn a phrase into a sentence.
+    """Return English tokens, French tokens and their alignment, pairs `english-french` of indices.
 
-    Returns:
-        English tokens and French tokens, each joined by spaces, and the alignment as
-        `english-french` pairs of token indices from 0, joined by spaces.
+    Each is joined by spaces.
     """
     whole += pair(whole.stop, whole.stop)
     en, fr = spell_english(whole.en), spell_french(whole.fr)

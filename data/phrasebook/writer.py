@@ -38,11 +38,9 @@ def read_lists() -> dict[str, dict[str, tuple[str, ...]]]:
 
 
 def read_patterns() -> tuple[dict[str, int], dict[str, tuple[list, list]]]:
-    """Read patterns.txt.
+    """Read patterns.txt: the weights of the patterns; parameters and lines of all parts.
 
-    Returns:
-        The weights of the patterns; and for each pattern or part its parameters and its lines:
-        "if", "elif", "else" or None; the condition; the steps.
+    A line is "if", "elif", "else" or None; the condition; the steps.
     """
     weights, parts, lines = {}, {}, []
     for line in (FOLDER / "patterns.txt").read_text("utf8").splitlines():
@@ -68,7 +66,6 @@ THING_DETERMINERS = {
 
 
 def rows(name: str) -> list[tuple[str, ...]]:
-    """Return the rows of a list without keys."""
     return list(LISTS[name].values())
 
 
@@ -76,7 +73,6 @@ def rows(name: str) -> list[tuple[str, ...]]:
 
 
 def has(word: str, flag: str, table: dict = VERBS) -> bool:
-    """Tell whether a verb (or a word of another table) has a flag."""
     return flag in table[word]["flags"].split()
 
 
@@ -86,12 +82,10 @@ def is_opinion(adjective: str) -> bool:
 
 
 def kind_of(noun: str) -> str:
-    """Return the class of a noun."""
     return NOUNS[noun]["class"]
 
 
 def is_mass(noun: str) -> bool:
-    """Tell whether a noun cannot be counted."""
     return kind_of(noun) in MASS
 
 
@@ -206,12 +200,7 @@ class Writer:
     # Patterns.
 
     def write(self, part: str, *values, **slots) -> Phrase:
-        """Write the sentence or phrase of a pattern or part.
-
-        Args:
-            part: its name in patterns.txt.
-            values: of its parameters.
-            slots: that are filled already.
+        """Write the sentence or phrase of a part, given its parameters, and slots filled already.
 
         Raises:
             MisfitError: the choices do not fit together.
@@ -276,15 +265,12 @@ class Writer:
         return self.random.choices(choices, list(map(int, weights)))[0]
 
     def chance(self, share: float) -> bool:
-        """Return True in this share of cases."""
         return self.random.random() < share
 
     def any_noun(self, *selectors: str) -> str:
-        """Return a noun of those that are named, or whose class is named."""
         return self.pick(list_nouns(*selectors))
 
     def any_verb(self, kind: str, *banned: str) -> str:
-        """Return a verb; kind and banned as in `list_verbs`."""
         return self.pick(list_verbs(kind, *banned))
 
     def adjective(self, noun: str, share: float) -> str:

@@ -48,18 +48,16 @@ def draw_nasty(count=300, longest=12):
     return ["".join(random.choice(list(NASTY), size=length)) for length in lengths]
 
 
-def make_vectorizer(texts, vocabulary_size=500, length=12):
-    layer = keras.layers.TextVectorization(
-        max_tokens=vocabulary_size, standardize=standardise, output_sequence_length=length
-    )
+def make_vectorizer(texts):
+    settings = {"max_tokens": 500, "output_sequence_length": 12}
+    layer = keras.layers.TextVectorization(standardize=standardise, **settings)
     layer.adapt(texts)
     return layer
 
 
 def test_the_layer_agrees_with_the_functions_on_real_text():
     texts = corpora.load_movie_snippets()["text"].tolist()[:2000]
-    layer = make_vectorizer(texts[:1000])
-    vocabulary = build_vocabulary(texts[:1000], 500)
+    layer, vocabulary = make_vectorizer(texts[:1000]), build_vocabulary(texts[:1000], 500)
     assert layer.get_vocabulary() == vocabulary
     assert np.array_equal(np.asarray(layer(texts)), encode_texts(texts, vocabulary, 12))
 
@@ -70,10 +68,7 @@ def test_the_layer_agrees_with_the_functions_on_real_text():
         ("", []),
         ("  ", []),
         ("Isn't it?", ["is", "n't", "it", "?"]),
-        (
-            "They're here, we'll see...",
-            ["they", "'re", "here", ",", "we", "'ll", "see", ".", ".", "."],
-        ),
+        ("They're here, we'll...", ["they", "'re", "here", ",", "we", "'ll", ".", ".", "."]),
         ("''Conan''", ['"', "conan", '"']),
         ("clichés", ["clichés"]),
         ("🙂🙂", ["🙂🙂"]),
@@ -88,9 +83,8 @@ def test_words(text, words):
     assert split_words(text) == words
     layer = make_vectorizer(["x", text])
     assert layer.get_vocabulary() == build_vocabulary(["x", text], 500)
-    assert np.array_equal(
-        np.asarray(layer([text])), encode_texts([text], layer.get_vocabulary(), 12)
-    )
+    ids = encode_texts([text], layer.get_vocabulary(), 12)
+    assert np.array_equal(np.asarray(layer([text])), ids)
 
 
 @pytest.mark.parametrize("text, plain", LOOK_ALIKES.items())
@@ -144,7 +138,7 @@ print(model.predict(keras.ops.convert_to_tensor(texts), verbose=0).tolist())
 
 
 def test_a_saved_model_reads_the_same_where_the_small_i_has_no_dot(tmp_path):
-    texts = ["IT IS Ìn İzmir", *LOOK_ALIKES]
+    texts = ["IT IS Ìn İzmir", "one\xa0half \x85", *LOOK_ALIKES]
     layer = make_vectorizer(texts)
     keras.Sequential([keras.Input((), dtype="string"), layer]).save(tmp_path / "model.keras")
     found = subprocess.run(
@@ -152,8 +146,10 @@ def test_a_saved_model_reads_the_same_where_the_small_i_has_no_dot(tmp_path):
         input="|".join(texts).encode(), capture_output=True, check=True, cwd=ROOT,
         env=os.environ | {"LANG": "tr_TR.UTF-8", "LC_ALL": "tr_TR.UTF-8"},
     )  # fmt: skip
-    ids = encode_texts(texts, layer.get_vocabulary(), 12).tolist()
-    assert "it" in layer.get_vocabulary() and found.stdout.decode().strip() == str(ids)
+    vocabulary = build_vocabulary(texts, 500)
+    ids = encode_texts(texts, vocabulary, 12).tolist()
+    assert "it" in vocabulary and vocabulary == layer.get_vocabulary()
+    assert found.stdout.decode().strip() == str(ids)
 
 
 @pytest.mark.parametrize(
@@ -182,23 +178,8 @@ def test_what_is_no_text_is_refused(text):
             read(text)
 
 
-def test_vocabulary_keeps_the_most_frequent():
-    vocabulary = build_vocabulary(["b b b a a c"], 4)
-    assert vocabulary == ["", "[UNK]", "b", "a"]
-    assert encode_texts(["c b zebra"], vocabulary, 5).tolist() == [[1, 2, 1, 0, 0]]
-
-
 def test_vectors_are_copied_or_random_but_stable():
     table = np.arange(6, dtype="float32").reshape(2, 3)
     vectors = look_up_vectors(["", "[UNK]", "good"], {"good": 1}, table)
     assert vectors[2].tolist() == [3, 4, 5] and vectors.dtype == np.float32
     assert np.array_equal(vectors, look_up_vectors(["", "[UNK]", "good"], {"good": 1}, table))
-
-
-def test_a_saved_layer_keeps_its_vocabulary(tmp_path):
-    texts = ["one\x85two\u2028three\x1cfour \x85", "one\xa0half"]
-    layer = make_vectorizer(texts)
-    model = keras.Sequential([keras.Input((), dtype="string"), layer])
-    model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras").layers[-1]
-    assert again.get_vocabulary() == layer.get_vocabulary() == build_vocabulary(texts, 500)

@@ -1,6 +1,8 @@
-"""Your own texts, pairs and documents: what is read right, and what is refused in which words."""
+"""Your own texts, pairs, documents and entities: what is read right, what is refused how."""
 
 import csv
+import json
+import unicodedata
 
 import pytest
 
@@ -10,8 +12,15 @@ start()
 
 from utils.data import pairs
 from utils.data.corpora import load_movie_snippets
+from utils.data.entities import load_medicines, load_ner_gold
 from utils.data.splits import normalise
-from utils.data.your_data import read_documents, read_labelled_texts, read_pairs, read_text
+from utils.data.your_data import (
+    read_documents,
+    read_entities,
+    read_labelled_texts,
+    read_pairs,
+    read_text,
+)
 
 WHOLE = {"train": 1}  # no split
 ODD = "one\u2028two\x85three\x0bfour\x1cfive"  # five lines to `splitlines`, one to everybody else
@@ -23,6 +32,10 @@ def write(folder, name, content):
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
+
+
+def mark(*spans, text="Anna Lee likes Paris."):
+    return json.dumps({"text": text, "spans": spans}) + "\n"
 
 
 def test_movie_snippets_pass_through_unchanged(tmp_path):
@@ -134,6 +147,38 @@ def test_copies_are_on_one_side_and_the_file_is_described(tmp_path, capsys):
     ]
 
 
+@pytest.mark.parametrize("load", [load_ner_gold, load_medicines])
+def test_marked_sentences_pass_through_unchanged(tmp_path, load):
+    ours = load()
+    lines = [mark(*s, text=t) for t, s in zip(ours["text"], ours["spans"], strict=True)]
+    path = write(tmp_path, "a.jsonl", "".join(lines))
+    found = read_entities(path, whole_words=False, splits={"development": 1, "test": 5})
+    for column in ["text", "spans"] + ["split"] * (load is load_ner_gold):
+        assert found[column].tolist() == ours[column].tolist()
+
+
+@pytest.mark.parametrize("marks", ["BIOB", "IIOI", "BLOU", "BEOS"])
+def test_conll_is_read_in_every_scheme(tmp_path, capsys, marks):
+    words, types = ("Anna", "Lee", "likes", "Paris"), ("-PER", "-PER", "", "-LOC")
+    lines = "".join(f"{w} NN\t{m}{t}\r\n" for w, m, t in zip(words, marks, types, strict=True))
+    lines = f"-DOCSTART- -X- O\r\n\r\n{lines}\r\n\r\nYes NN O\r\n\r\nYes NN O"
+    table = read_entities(write(tmp_path, "a.conll", lines), splits=WHOLE)
+    assert table["text"].tolist() == ["Anna Lee likes Paris", "Yes"]
+    assert table["spans"].tolist() == [[(0, 8, "PER"), (15, 20, "LOC")], []]
+    assert table.attrs == {"name": "a", "types": ["LOC", "PER"]}
+    printed = capsys.readouterr().out
+    assert "\nleft out, copies: 1 (line 11)\n" in printed
+    assert printed.split()[-6:] == ["sentences", "2", "LOC", "1", "PER", "1"]
+
+
+def test_offsets_become_those_of_nfc(tmp_path):
+    text = unicodedata.normalize("NFD", "Café Zoë in Besançon")
+    spans = {"start": 14, "end": len(text), "label": "GPE"}, [0, 10, "ORG"]
+    table = read_entities(write(tmp_path, "a.jsonl", mark(*spans, text=text)), splits=WHOLE)
+    assert table["text"][0] == "Café Zoë in Besançon"
+    assert table["spans"][0] == [(0, 8, "ORG"), (12, 20, "GPE")]
+
+
 BY_NUMBER = {"text": 0, "label": 1}
 STARS = "review,stars\n" + "".join(f"text {k},{k % 2}\n" for k in range(99))
 FAULTS = {
@@ -191,12 +236,40 @@ FAULTS = {
         ("a.txt", "a\n\nb", {}, "'passages' there are 2 (passage 1, passage 2)"),
     ],
 }  # fmt: skip
+ENTITY_FAULTS = [
+    (mark() + mark([15, 99, "LOC"]), ["line 2: the span [15, 99, 'LOC'] leaves", "21"]),
+    (mark([-5, 4, "PER"]), ["line 1: the span [-5, 4, 'PER'] leaves"]),
+    (mark([3, 3, "PER"]), ["line 1: the span (3, 3, 'PER'), '', holds nothing"]),
+    (mark([4, 5, "PER"]), ["line 1: the span (4, 5, 'PER'), ' ', holds nothing"]),
+    (mark([4, 8, "PER"]), ["(4, 8, 'PER'), ' Lee', begins or ends with a space"]),
+    (mark([5, 8, "PER"], [0, 8, "PER"]), ["(5, 8, 'PER'), 'Lee', overlaps (0, 8, 'PER')"]),
+    (mark([0, 3, "PER"], [15, 20, "LOC"]), ["'Ann', begins or ends inside", "of 'Anna'"]),
+    (mark([0, 7, "PER"], [15, 19, "LOC"]) + mark() + mark([5, 7, "PER"], text="Dear Ann"),
+     ["line 1: the span (0, 7, 'PER'), 'Anna Le'", "all 3 spans", "end + 1", "Add 1 to each"]),
+    (mark([0, 0, "X"], text="A B"), ["line 1: the span (0, 0, 'X')", "all 1 spans", "Add 1"]),
+    (mark([0, 4, "ORG"], text="Cafe\u0301"), ["line 1: the span [0, 4, 'ORG'] parts a letter"]),
+    (mark(["0", 4, "PER"]), ["line 1: a span is [start, end, type]", "['0', 4, 'PER']"]),
+    (mark([True, 4, "PER"]), ["line 1: a span is", "[True, 4, 'PER']"]),
+    (mark([0, 4]), ["line 1: a span is", "[0, 4]"]),
+    (mark({"start": 0, "end": 4}), ["line 1: a span is", "{'start': 0, 'end': 4}"]),
+    (mark("PER"), ["line 1: a span is", "PER"]),
+    ('{"text": "a", "spans": null}', ["line 1: 'spans' is None", "a list of spans"]),
+    ('{"text": 5, "spans": []}', ["line 1: 'text' is 5"]),
+    (mark(text="so " * 400_000), ["line 1: the text has 1,200,000 characters", "1,000,000"]),
+    (mark([0, 4, "PER"]) + mark([0, 8, "PER"]), ["line 1 and line 2", "[(0, 8, 'PER')]"]),
+    (mark(), ["'sentences' there are 1 (line 1), none in the split"]),
+    ("".join(mark(text=f"So {k}.") for k in range(99)), ["no entity is marked in 99"]),
+    ("Anna B-PER\n\nLee\n", ["line 3: 'Lee' is not a token and its tag"]),
+    ("Anna B-PER\r\nis 0\r\n", ["line 2: 'is 0'"]),
+    ("Anna PER\n", ["line 1: 'Anna PER'", "a tag is O, or B-"]),
+    ("\n", ["no text in it"]),
+]  # fmt: skip
+ROWS = [(read, *row[:3], row[3:]) for read, rows in FAULTS.items() for row in rows]
+for content, words in ENTITY_FAULTS:
+    ROWS.append((read_entities, "a.jsonl" if content[0] == "{" else "a.conll", content, {}, words))
 
 
-@pytest.mark.parametrize(
-    "read, name, content, settings, words",
-    [(read, *row[:3], row[3:]) for read, rows in FAULTS.items() for row in rows],
-)
+@pytest.mark.parametrize("read, name, content, settings, words", ROWS)
 def test_what_cannot_be_read_is_refused(tmp_path, capsys, read, name, content, settings, words):
     path = tmp_path / name if content is None else write(tmp_path, name, content)
     before = list(tmp_path.iterdir())

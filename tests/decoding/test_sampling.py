@@ -5,14 +5,11 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+from small_models import randomise, to_numpy
 
+from utils.decoding import filters
 from utils.decoding.beam_search import BeamSearch
-from utils.decoding.filters import (
-    draw_gumbel,
-    filter_logits,
-    find_repeated_ngrams,
-    penalise_repetition,
-)
+from utils.decoding.filters import draw_gumbel, filter_logits
 from utils.decoding.sampling import Generator
 from utils.metrics import measure_diversity
 from utils.models import gpt2
@@ -20,50 +17,31 @@ from utils.models import gpt2
 LOGITS = np.log([[0.5, 0.3, 0.15, 0.05], [0.05, 0.15, 0.3, 0.5]]).astype("float32")
 
 
-def get_probabilities(logits=LOGITS, **settings):
-    return keras.ops.convert_to_numpy(keras.ops.softmax(filter_logits(logits, **settings)))
+def get_probabilities(scores):
+    return to_numpy(keras.ops.softmax(scores))
 
 
-def test_without_settings_nothing_changes():
-    assert np.allclose(get_probabilities(), np.exp(LOGITS), atol=1e-6)
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [
+        ({}, 4),
+        *(({"top_k": k}, min(k, 4)) for k in (1, 2, 3, 4, 9)),
+        *(({"top_p": p}, k) for p, k in [(0.4, 1), (0.6, 2), (0.79, 2), (0.9, 3), (0.99, 4)]),
+        # of the two that top-k leaves, the first has 0.625 of the probability
+        ({"top_k": 2, "top_p": 0.6}, 1),
+    ],
+)
+def test_filters_keep_the_most_likely(settings, kept):
+    found = get_probabilities(filter_logits(LOGITS, **settings))
+    shares = np.array([0.5, 0.3, 0.15, 0.05][:kept])
+    assert np.allclose(found[0], np.pad(shares / shares.sum(), (0, 4 - kept)), atol=1e-6)
+    assert np.allclose(found[1], found[0][::-1], atol=1e-6)
 
 
 def test_temperature_raises_to_a_power():
     squared = np.exp(LOGITS) ** 2
-    expected = squared / squared.sum(axis=-1, keepdims=True)
-    assert np.allclose(get_probabilities(temperature=0.5), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("k", [1, 2, 3, 4, 9])
-def test_top_k_keeps_the_k_most_likely(k):
-    found = get_probabilities(top_k=k)
-    assert (np.count_nonzero(found, axis=-1) == min(k, 4)).all()
-    shares = np.array([0.5, 0.3, 0.15, 0.05][:k])
-    assert np.allclose(found[0, : len(shares)], shares / shares.sum(), atol=1e-6)
-    assert np.allclose(found[1], found[0][::-1], atol=1e-6)
-
-
-@pytest.mark.parametrize(("top_p", "kept"), [(0.4, 1), (0.6, 2), (0.79, 2), (0.9, 3), (0.99, 4)])
-def test_top_p_keeps_the_fewest_that_reach_p(top_p, kept):
-    found = get_probabilities(top_p=top_p)
-    assert (np.count_nonzero(found, axis=-1) == kept).all()
-    shares = np.array([0.5, 0.3, 0.15, 0.05][:kept])
-    assert np.allclose(found[0, :kept], shares / shares.sum(), atol=1e-6)
-    assert np.exp(LOGITS[0, :kept]).sum() >= top_p
-    assert np.exp(LOGITS[0, : kept - 1]).sum() < top_p
-
-
-def test_top_p_counts_after_top_k():
-    # of the two that top-k leaves, the first has 0.625 of the probability
-    assert np.allclose(get_probabilities(top_k=2, top_p=0.6)[0], [1, 0, 0, 0])
-
-
-@pytest.mark.parametrize(
-    "settings", [{"temperature": 0}, {"top_k": -1}, {"top_p": 0}, {"top_p": 1.1}]
-)
-def test_settings_out_of_range_are_refused(settings):
-    with pytest.raises(ValueError, match="top_k=1"):
-        filter_logits(LOGITS, **settings)
+    found = get_probabilities(filter_logits(LOGITS, temperature=0.5))
+    assert np.allclose(found, squared / squared.sum(axis=-1, keepdims=True), atol=1e-6)
 
 
 def test_gumbel_noise_draws_from_the_softmax():
@@ -84,30 +62,57 @@ def test_diversity_of_repetition_and_variety():
         measure_diversity(["alone"])
 
 
+# Rules against repetition
+
+
+def test_a_penalty_lowers_what_stands_in_the_text_whatever_its_sign():
+    logits, seen = np.array([[2.0, -2.0, 2.0, -3.0]]), np.array([[True, True, False, False]])
+    lowered = to_numpy(filters.penalise_repetition(logits, seen, 2.0))
+    assert lowered.tolist() == [[1.0, -4.0, 2.0, -3.0]]
+
+
+def test_rules_equal_those_of_transformers():
+    torch = pytest.importorskip("torch", reason="rules of transformers need torch: make torch")
+    from transformers import generation
+
+    random = np.random.default_rng(3)
+    logits = random.normal(0, 3, (4, 9)).astype("float32")
+    text = random.integers(0, 9, (4, 12)).astype("int64")
+    seen = np.stack([np.isin(np.arange(9), row) for row in text])
+    rules = [
+        (
+            generation.RepetitionPenaltyLogitsProcessor(1.6),
+            filters.penalise_repetition(logits, seen, 1.6),
+        ),
+        (generation.TopKLogitsWarper(3), filter_logits(logits, top_k=3)),
+        (generation.TopPLogitsWarper(0.7), filter_logits(logits, top_p=0.7)),
+        (generation.TemperatureLogitsWarper(0.3), filter_logits(logits, temperature=0.3)),
+    ]
+    for n in (1, 2, 3):
+        repeated = to_numpy(filters.find_repeated_ngrams(text, np.zeros(4, "int32"), 12, n, 9))
+        if not repeated.all(axis=-1).any():
+            ours = np.where(repeated, -1e9, logits)
+            rules.append((generation.NoRepeatNGramLogitsProcessor(n), ours))
+    assert len(rules) > 4
+    for processor, ours in rules:
+        theirs = torch.softmax(processor(torch.tensor(text), torch.tensor(logits)), dim=-1)
+        assert np.allclose(get_probabilities(ours), theirs.numpy(), atol=1e-6)
+
+
 # With a GPT-2
 
 
-CONFIG = gpt2.GPT2Config(
-    vocabulary_size=5, context_length=20, hidden_dim=8, num_layers=1, num_heads=2
-)
+CONFIG = gpt2.GPT2Config(5, context_length=20, hidden_dim=8, num_layers=1, num_heads=2)
+PROMPTS = [[1, 2, 3, 1, 2], [4], [0, 1, 2, 3, 4, 0, 1]]
 
 
 @pytest.fixture(scope="module")
 def model():
-    random = np.random.default_rng(7)
-    model = gpt2.GPT2(CONFIG)
-    for variable in model.weights:
-        variable.assign(random.normal(0, 0.7, variable.shape))
-    return model
+    return randomise(gpt2.GPT2(CONFIG), seed=7)
 
 
 def score_next(model, text):
-    return keras.ops.convert_to_numpy(model(np.array([text], "int32")))[0, -1].astype("float64")
-
-
-def get_log_probabilities(model, text):
-    logits = score_next(model, text)
-    return logits - np.log(np.exp(logits).sum())
+    return to_numpy(model(np.array([text], "int32")))[0, -1].astype("float64")
 
 
 def generate_by_hand(model, prompt, num_tokens, noise, *, penalty=1.0, n=0, **settings):
@@ -124,11 +129,8 @@ def generate_by_hand(model, prompt, num_tokens, noise, *, penalty=1.0, n=0, **se
             if before == text[len(text) - n + 1 :]:
                 logits[last] = -1e9
         kept = filter_logits(logits[None].astype("float32"), **settings)
-        text.append(int((keras.ops.convert_to_numpy(kept)[0] + noise[step]).argmax()))
+        text.append(int((to_numpy(kept)[0] + noise[step]).argmax()))
     return text[len(prompt) :]
-
-
-PROMPTS = [[1, 2, 3, 1, 2], [4], [0, 1, 2, 3, 4, 0, 1]]
 
 
 @pytest.mark.filterwarnings("ignore:You are using a softmax")  # a text of one token
@@ -152,11 +154,11 @@ def test_loop_equals_generation_by_hand(model, settings):
 
 
 def test_same_seed_same_text_and_a_stream_is_the_text(model):
-    generator = Generator(model, temperature=1.0)
-    first, again, other = (np.stack(generator(PROMPTS, 9, seed=s)) for s in (1, 1, 2))
+    generator = Generator(model, temperature=1.0)  # 13 tokens fill the context
+    first, again, other = (np.stack(generator(PROMPTS, 13, seed=s)) for s in (1, 1, 2))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
-    parts = list(generator.stream(PROMPTS, 9, seed=1, num_tokens=4))
-    assert [part.shape[1] for part in parts] == [4, 4, 1]
+    parts = list(generator.stream(PROMPTS, 13, seed=1, num_tokens=4))
+    assert [part.shape[1] for part in parts] == [4, 4, 4, 1]
     assert np.array_equal(np.concatenate(parts, axis=1), first)
 
 
@@ -180,27 +182,10 @@ def test_short_texts_begin_a_long_one_and_share_its_program(monkeypatch, tempera
 def test_text_ends_before_its_stop_token(model):
     free = Generator(model, temperature=1.0)(PROMPTS, 10, seed=3)
     stopped = Generator(model, temperature=1.0, stop_tokens=(2, 3))(PROMPTS, 10, seed=3)
-    lengths = [len(text) for text in stopped]
-    assert min(lengths) < 10
+    assert min(len(text) for text in stopped) < 10
     for long, short in zip(free, stopped, strict=True):
         assert np.array_equal(long[: len(short)], short) and not np.isin(short, (2, 3)).any()
         assert len(short) == 10 or long[len(short)] in (2, 3)
-
-
-def test_first_tokens_are_drawn_from_the_filtered_softmax(model):
-    draws = 4000
-    generator = Generator(model, temperature=0.7, top_k=4)
-    noise = draw_gumbel((1, draws, 5), seed=11)
-    found = np.concatenate(generator([[1, 2]] * draws, 1, noise=noise))
-    kept = filter_logits(
-        score_next(model, [1, 2])[None].astype("float32"), temperature=0.7, top_k=4
-    )
-    expected = keras.ops.convert_to_numpy(keras.ops.softmax(kept))[0] * draws
-    counts = np.bincount(found, minlength=5)
-    assert counts[expected < 1e-6].sum() == 0 and (expected < 1e-6).sum() == 1
-    real = expected > 1e-6
-    chi_square = ((counts - expected)[real] ** 2 / expected[real]).sum()
-    assert chi_square < 16.3  # three degrees of freedom: once in a thousand by chance
 
 
 @pytest.mark.parametrize(
@@ -218,125 +203,53 @@ def test_first_tokens_are_drawn_from_the_filtered_softmax(model):
 def test_impossible_prompts_are_refused(model, prompts, count, said):
     with pytest.raises(ValueError, match=said):
         Generator(model)(prompts, count)
+    if len(prompts) == 1:
+        with pytest.raises(ValueError, match=said):
+            BeamSearch(model, num_beams=2)(prompts[0], count)
 
 
 @pytest.mark.parametrize(
-    "settings", [{"top_p": 0}, {"temperature": -1}, {"repetition_penalty": 0}, {"top_k": -1}]
+    ("setting", "value"),
+    [("temperature", -1), ("top_k", -1), ("top_p", 0), ("top_p", 1.1)]
+    + [("repetition_penalty", 0), ("no_repeat_ngram_size", -1)],
 )
-def test_impossible_settings_are_refused_before_anything_is_compiled(model, settings):
-    with pytest.raises(ValueError, match="must be"):
-        Generator(model, **settings)
-
-
-def test_context_can_be_filled(model):
-    assert len(Generator(model)([[1, 2]], 18)[0]) == 18
-
-
-def list_texts(model, prompt, length, stop=None):
-    """Return every text of some length, or that ends at `stop`, and its log-probability."""
-    found, open_texts = [], [((), 0.0)]
-    for _ in range(length):
-        longer = []
-        for text, total in open_texts:
-            steps = get_log_probabilities(model, [*prompt, *text])
-            for token in range(5):
-                ended = (text if token == stop else (*text, token), total + steps[token])
-                (found if token == stop else longer).append(ended)
-        open_texts = longer
-    return sorted(found + open_texts, key=lambda pair: -pair[1])
-
-
-@pytest.mark.parametrize("stop", [None, 2])
-def test_wide_beams_find_the_most_likely_texts(model, stop):
-    search = BeamSearch(model, num_beams=125, stop_tokens=() if stop is None else (stop,))
-    found = search([1, 3], 3)
-    expected = list_texts(model, [1, 3], 3, stop)
-    assert len(found) == len(expected) == (125 if stop is None else 85)
-    for (text, total), (wanted, log_probability) in zip(found[:20], expected[:20], strict=True):
-        assert total == pytest.approx(log_probability, abs=1e-4)
-        assert tuple(text.tolist()) == wanted
+def test_impossible_settings_are_refused_before_anything_is_compiled(model, setting, value):
+    with pytest.raises(ValueError, match="must be above 0"):
+        Generator(model, **{setting: value})
+    with pytest.raises(ValueError, match="the most likely token: `top_k=1`"):
+        filter_logits(LOGITS, temperature=0)
+    with pytest.raises(ValueError, match="num_beams must be at least 1, not 0"):
+        BeamSearch(model, num_beams=0)
 
 
 def search_by_hand(model, prompt, num_tokens, num_beams, stop, penalty):
-    """Search with lists: no cache, no arrays of beams."""
+    """Search with lists: no cache, no arrays of beams. With enough beams, this is every text."""
     beams = [([], 0.0, False)]
     for _ in range(num_tokens):
         longer = [beam for beam in beams if beam[2]]  # what is done stays as it is
         for text, score, done in beams:
             if not done:
-                steps = get_log_probabilities(model, [*prompt, *text])
-                longer += [([*text, v], score + steps[v], v == stop) for v in range(len(steps))]
+                logits = score_next(model, [*prompt, *text])
+                steps = score + logits - np.log(np.exp(logits).sum())
+                longer += [([*text, v], steps[v], v == stop) for v in range(len(steps))]
         longer.sort(key=lambda beam: -beam[1] / len(beam[0]) ** penalty)
         beams = longer[:num_beams]
     return [(text[:-1] if done else text, score) for text, score, done in beams]
 
 
 @pytest.mark.parametrize(
-    ("num_beams", "stop", "penalty"), [(2, None, 0.0), (3, 2, 0.0), (3, 2, 1.0), (4, 0, 2.0)]
+    ("num_beams", "stop", "penalty", "num_tokens", "num_found"),
+    [
+        *[(1, None, 0.0, 5, 1), (2, None, 0.0, 5, 2), (3, 2, 0.0, 5, 3)],
+        *[(3, 2, 1.0, 5, 3), (4, 0, 2.0, 5, 4)],
+        *[(125, None, 0.0, 3, 125), (125, 2, 0.0, 3, 85)],  # all texts
+    ],
 )
-def test_narrow_beams_are_those_found_by_hand(model, num_beams, stop, penalty):
+def test_beams_are_those_found_by_hand(model, num_beams, stop, penalty, num_tokens, num_found):
     stop_tokens = () if stop is None else (stop,)
     settings = {"num_beams": num_beams, "stop_tokens": stop_tokens, "length_penalty": penalty}
-    found = BeamSearch(model, **settings)([1, 3], 5)
-    by_hand = search_by_hand(model, [1, 3], 5, num_beams, stop, penalty)
-    assert [text.tolist() for text, _ in found] == [text for text, _ in by_hand]
+    found = BeamSearch(model, **settings)(np.array([1, 3]), num_tokens)
+    by_hand = search_by_hand(model, [1, 3], num_tokens, num_beams, stop, penalty)
+    assert len(found) == len(by_hand) == num_found
+    assert [text.tolist() for text, _ in found[:20]] == [text for text, _ in by_hand[:20]]
     assert np.allclose([s for _, s in found], [s for _, s in by_hand], atol=1e-4)
-
-
-def test_beams_that_cannot_be_are_refused(model):
-    with pytest.raises(ValueError, match="num_beams must be at least 1, not 0"):
-        BeamSearch(model, num_beams=0)
-    with pytest.raises(ValueError, match="at least one token"):
-        BeamSearch(model, num_beams=2)([], 3)
-    with pytest.raises(ValueError, match="context of 20 tokens"):
-        BeamSearch(model, num_beams=2)([1] * 18, 3)
-
-
-def test_one_beam_is_greedy_and_a_penalty_prefers_longer_texts(model):
-    greedy = generate_by_hand(model, [1, 3], 6, np.zeros((6, 5)), temperature=0)
-    assert np.array_equal(BeamSearch(model, num_beams=1)([1, 3], 6)[0][0], greedy)
-    lengths = [
-        np.mean([len(text) for text, _ in beams(np.array([1, 3]), 6)])
-        for beams in (
-            BeamSearch(model, num_beams=6, stop_tokens=(2,), length_penalty=penalty)
-            for penalty in (0.0, 4.0)
-        )
-    ]
-    assert lengths[1] >= lengths[0]
-
-
-def test_a_penalty_lowers_what_stands_in_the_text_whatever_its_sign():
-    logits, seen = np.array([[2.0, -2.0, 2.0, -3.0]]), np.array([[True, True, False, False]])
-    lowered = keras.ops.convert_to_numpy(penalise_repetition(logits, seen, 2.0))
-    assert lowered.tolist() == [[1.0, -4.0, 2.0, -3.0]]
-
-
-def test_rules_equal_those_of_transformers():
-    torch = pytest.importorskip("torch", reason="rules of transformers need torch: make torch")
-    from transformers import generation
-
-    random = np.random.default_rng(3)
-    logits = random.normal(0, 3, (4, 9)).astype("float32")
-    text = random.integers(0, 9, (4, 12)).astype("int64")
-    arguments = torch.tensor(text), torch.tensor(logits)
-
-    def get_theirs(processor):
-        return torch.softmax(processor(*arguments), dim=-1).numpy()
-
-    def get_ours(scores):
-        return keras.ops.convert_to_numpy(keras.ops.softmax(scores))
-
-    no_padding, seen = np.zeros(4, "int32"), np.stack([np.isin(np.arange(9), row) for row in text])
-    for n in (1, 2, 3):
-        repeated = find_repeated_ngrams(text, no_padding, 12, n, 9)
-        ours = get_ours(keras.ops.where(repeated, -1e9, logits))
-        if not keras.ops.convert_to_numpy(repeated).all(axis=-1).any():
-            assert np.allclose(ours, get_theirs(generation.NoRepeatNGramLogitsProcessor(n)))
-    theirs = get_theirs(generation.RepetitionPenaltyLogitsProcessor(1.6))
-    assert np.allclose(get_ours(penalise_repetition(logits, seen, 1.6)), theirs, atol=1e-6)
-    theirs = get_theirs(generation.TopKLogitsWarper(3))
-    assert np.allclose(get_ours(filter_logits(logits, top_k=3)), theirs, atol=1e-6)
-    theirs = get_theirs(generation.TopPLogitsWarper(0.7))
-    assert np.allclose(get_ours(filter_logits(logits, top_p=0.7)), theirs, atol=1e-6)
-    theirs = get_theirs(generation.TemperatureLogitsWarper(0.3))
-    assert np.allclose(get_ours(filter_logits(logits, temperature=0.3)), theirs, atol=1e-6)

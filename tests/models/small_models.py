@@ -14,16 +14,18 @@ from utils.models import augmentation, bert, classifiers, gpt2, rnn, seq2seq, tr
 TEXTS = ["It isn't a bad film.", "", 'a good "film" — or isn\'t it? 🙂', "film " * 40]
 WORDS = build_vocabulary(TEXTS, 99)  # [UNK] at 1
 TARGET_WORDS = [*SPECIAL, "un", "bon", "film", "n'", "est", "pas", "mauvais", "."]
+V = len(TARGET_WORDS)
 CHARACTERS = sorted({*"".join(TEXTS), "\n", "\r", "\\"})
 PIECES = [*SPECIAL_TOKENS, *"abcdefghijklmnopqrstuvwxyz.'", "film", "##ilm"]
 random = np.random.default_rng(0)
 IDS = encode_texts(TEXTS, WORDS, 8).astype("int32")  # the second row is only padding
-READ = np.pad(random.integers(4, len(TARGET_WORDS), (4, 4)), ((0, 0), (1, 0)), constant_values=2)
+READ = np.pad(random.integers(4, V, (4, 4)), ((0, 0), (1, 0)), constant_values=2)
 READ = READ.astype("int32")
 NEXT = np.pad(READ[:, 1:], ((0, 0), (0, 1)))
 CLASSES = np.array([[0.0], [1.0], [1.0], [0.0]])
 VECTORS = random.normal(0, 0.4, (len(WORDS), 5)).astype("float32")
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+to_numpy = keras.ops.convert_to_numpy
 
 
 def make_tokenizer():
@@ -42,6 +44,17 @@ def add_optimizer(model, loss="binary_crossentropy", metric=classifiers.count_ag
     optimizer = keras.optimizers.Adam(bert.WarmUpDecay(0.02, 1, 20), clipnorm=1.0)
     model.compile(optimizer, loss, metrics=metrics, run_eagerly=True)
     return model
+
+
+def randomise(model, scale=0.7, seed=0):
+    """Draw all weights, biases and norms too, so large that they matter."""
+    random = np.random.default_rng(seed)
+    model.set_weights([random.normal(0, scale, w.shape) for w in model.get_weights()])
+    return model
+
+
+def run(model, *inputs):
+    return to_numpy(model(list(inputs)))
 
 
 def build_lstm(name="lstm"):
@@ -70,17 +83,17 @@ def build_mixup():
     return add_optimizer(augmentation.build_mixup(build_cnn()[0])), inputs, CLASSES
 
 
-def build_translator(score=None):
+def build_translator(score=None, target_size=V):
     attention = score and seq2seq.CrossAttention(score)
     sizes = {"embedding_dim": 4, "hidden_dim": 6, "attention": attention}
-    model = seq2seq.build_translator(len(WORDS), len(TARGET_WORDS), **sizes)
+    model = seq2seq.build_translator(len(WORDS), target_size, **sizes)
     add_optimizer(model, seq2seq.compute_masked_loss, seq2seq.compute_masked_accuracy)
     return model, [IDS, READ], NEXT
 
 
-def build_transformer():
+def build_transformer(target_size=V, **settings):
     sizes = {"num_layers": 2, "hidden_dim": 8, "num_heads": 2, "intermediate_dim": 12}
-    model = transformer.build_transformer(len(WORDS), len(TARGET_WORDS), **sizes)
+    model = transformer.build_transformer(len(WORDS), target_size, **sizes | settings)
     return add_optimizer(model, seq2seq.compute_masked_loss, None), [IDS, READ], NEXT
 
 

@@ -11,25 +11,11 @@ from spacy.scorer import Scorer
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from utils.data.entities import (
-    decode_bio,
-    encode_bio,
-    load_ner_gold,
-    parse_markup,
-    repair_bio,
-    to_token_spans,
-    unify_tags,
-)
+from utils.data import entities
+from utils.data.entities import decode_bio, encode_bio, repair_bio, to_token_spans
 from utils.metrics import bootstrap_f1, classify_errors, count_matches, score_counts
 from utils.models import ner
-from utils.models.ner import (
-    TYPES,
-    allow_transitions,
-    decode_viterbi,
-    encode_sentences,
-    find_entities,
-    load_pipeline,
-)
+from utils.models.ner import allow_transitions, decode_viterbi, find_entities, load_pipeline
 from utils.runtime import ROOT
 
 CLASSIC = (
@@ -44,14 +30,14 @@ def nlp():
     return load_pipeline()
 
 
-def draw_tags(seed: int, *, rows: int = 200, longest: int = 12) -> list[list[str]]:
+def draw_tags(seed):
     """Return random tag sequences, most of them illegal, some empty."""
     random = np.random.default_rng(seed)
-    return [list(random.choice(TAGS, size=random.integers(0, longest))) for _ in range(rows)]
+    return [list(random.choice(TAGS, size=random.integers(0, 12))) for _ in range(200)]
 
 
-def draw_pairs(seed: int = 1) -> tuple[list[list[str]], list[list[str]]]:
-    """Return legal gold tags, and predictions that agree with them in about half of the places."""
+def draw_pairs(seed):
+    """Return legal gold tags, and predictions that agree with them in most of the places."""
     random = np.random.default_rng(seed)
     gold = [repair_bio(tags) for tags in draw_tags(seed)]
     guesses = [
@@ -61,20 +47,15 @@ def draw_pairs(seed: int = 1) -> tuple[list[list[str]], list[list[str]]]:
     return gold, guesses
 
 
-# Tags.
+# Tags
 
 
 def test_legal_tags_and_spans_are_two_ways_to_say_the_same():
-    for tags in draw_tags(0):
+    for tags in [*draw_tags(0), ["B-GPE", "B-GPE", "I-GPE"]]:
         legal = repair_bio(tags)
         assert encode_bio(decode_bio(legal), len(legal)) == legal
         assert decode_bio(legal) == decode_bio(tags)
-
-
-def test_neighbours_of_one_type_stay_apart():
-    spans = [(0, 1, "GPE"), (1, 3, "GPE")]
-    assert encode_bio(spans, 3) == ["B-GPE", "B-GPE", "I-GPE"]
-    assert decode_bio(["B-GPE", "B-GPE", "I-GPE"]) == spans
+    assert decode_bio(legal) == [(0, 1, "GPE"), (1, 3, "GPE")]  # neighbours stay apart
 
 
 @pytest.mark.parametrize("spans", [[(0, 2, "ORG"), (1, 3, "GPE")], [(2, 5, "ORG")], [(1, 1, "X")]])
@@ -86,102 +67,80 @@ def test_spans_that_tags_cannot_say_are_refused(spans):
 @pytest.mark.parametrize(
     "tags, spans",
     [
-        (["B-PERSON", "L-PERSON", "O", "U-GPE"], [(0, 2, "PERSON"), (3, 4, "GPE")]),
-        (["B-X", "I-X", "E-X", "S-X", "S-X"], [(0, 3, "X"), (3, 4, "X"), (4, 5, "X")]),
-        (["S-X", "B-X", "L-X", "B-X"], [(0, 1, "X"), (1, 3, "X"), (3, 4, "X")]),
-        (["O", "E-X", "L-Y"], [(1, 2, "X"), (2, 3, "Y")]),
-        (["B-E-MAIL", "I-E-MAIL"], [(0, 2, "E-MAIL")]),
+        ("B-PERSON L-PERSON O U-GPE", [(0, 2, "PERSON"), (3, 4, "GPE")]),
+        ("B-X I-X E-X S-X S-X", [(0, 3, "X"), (3, 4, "X"), (4, 5, "X")]),
+        ("S-X B-X L-X B-X", [(0, 1, "X"), (1, 3, "X"), (3, 4, "X")]),
+        ("O E-X L-Y", [(1, 2, "X"), (2, 3, "Y")]),
+        ("B-E-MAIL I-E-MAIL", [(0, 2, "E-MAIL")]),
     ],
 )
 def test_other_schemes_are_read(tags, spans):
-    assert decode_bio(tags) == spans
-    assert encode_bio(spans, len(tags)) == repair_bio(tags)
+    assert decode_bio(tags.split()) == spans
+    assert encode_bio(spans, len(tags.split())) == repair_bio(tags.split())
 
 
 @pytest.mark.parametrize("tag", ["0", "I-X\r", "X", "B-", "B", "M-X", "b-X", "", "O ", None])
 def test_a_tag_of_no_scheme_is_refused(tag):
-    for read in (unify_tags, decode_bio, repair_bio):
+    for read in (entities.unify_tags, decode_bio, repair_bio):
         with pytest.raises(ValueError, match=re.escape(f"tag 2 is {tag!r}; it must be O, or")):
             read(["O", "B-X", tag])
 
 
 def test_character_spans_become_token_spans():
     doc = spacy.blank("en")("Mr. Anderssonat Volvo left")
-    assert to_token_spans(doc, [(4, 15, "PERSON"), (4, 21, "X")]) == [
-        (1, 2, "PERSON"),
-        (1, 3, "X"),
-    ]
+    found = to_token_spans(doc, [(4, 15, "PERSON"), (4, 21, "X")])
+    assert found == [(1, 2, "PERSON"), (1, 3, "X")]
     widened = to_token_spans(doc, [(4, 13, "PERSON"), (15, 21, "ORG")], widen=True)
     assert widened == [(1, 2, "PERSON"), (2, 3, "ORG")]
 
 
 @pytest.mark.parametrize(
-    "span, said",
+    "start, end, said",
     [
-        ((9, 99, "X"), "the span (9, 99, 'X') holds no words of a text of 30 characters"),
-        ((3, 3, "X"), "the span (3, 3, 'X') holds no words"),
-        ((5, 3, "X"), "the span (5, 3, 'X') holds no words"),
-        ((-5, 3, "X"), "the span (-5, 3, 'X') holds no words"),
-        ((5, 6, "X"), "the span (5, 6, 'X') holds no words"),
-        ((6, 9, "X"), "(6, 9, 'X') is 'lef', where the tokens are 'left' (6 to 10)"),
-        ((0, 9, "X"), "(0, 9, 'X') is 'Maria lef', where the tokens are 'Maria left' (0 to 10)"),
-        ((10, 16, "X"), "(10, 16, 'X') is ' Paris', where the tokens are 'Paris' (11 to 16)"),
+        (9, 99, "the span (9, 99, 'X') holds no words of a text of 30 characters"),
+        (3, 3, "the span (3, 3, 'X') holds no words"),
+        (5, 3, "the span (5, 3, 'X') holds no words"),
+        (-5, 3, "the span (-5, 3, 'X') holds no words"),
+        (5, 6, "the span (5, 6, 'X') holds no words"),
+        (6, 9, "(6, 9, 'X') is 'lef', where the tokens are 'left' (6 to 10)"),
+        (0, 9, "(0, 9, 'X') is 'Maria lef', where the tokens are 'Maria left' (0 to 10)"),
+        (10, 16, "(10, 16, 'X') is ' Paris', where the tokens are 'Paris' (11 to 16)"),
     ],
 )
-def test_spans_that_are_no_tokens_are_refused(span, said):
+def test_spans_that_are_no_tokens_are_refused(start, end, said):
     doc = spacy.blank("en")("Maria left Paris on 14 July.  ")
     with pytest.raises(ValueError, match=re.escape(said)):
-        to_token_spans(doc, [(0, 5, "PERSON"), span])
+        to_token_spans(doc, [(0, 5, "PERSON"), (start, end, "X")])
 
 
-# Scores.
+# Scores
 
 
-def test_scores_equal_those_of_seqeval():
-    gold, guesses = draw_pairs()
-    spans = [[decode_bio(tags) for tags in rows] for rows in (gold, guesses)]
-    ours = score_counts(count_matches(*spans))
-    from_seqeval = {  # version 1.2.2, on the same tags
-        "precision": 0.6947004608294931,
-        "recall": 0.6931034482758621,
-        "f1": 0.6939010356731875,
-    }
-    assert ours == pytest.approx(from_seqeval, abs=1e-12)
+def score_tags(gold, guesses):
+    return score_counts(count_matches(*([decode_bio(t) for t in rows] for rows in (gold, guesses))))
 
 
-def test_scores_equal_those_of_the_installed_seqeval():
-    metrics = pytest.importorskip("seqeval.metrics", reason="its sdist does not build everywhere")
-    gold, guesses = draw_pairs(1)
-    ours = score_counts(count_matches(*([decode_bio(t) for t in rows] for rows in (gold, guesses))))
-    for name in ("precision", "recall", "f1"):
-        theirs = getattr(metrics, f"{name}_score")(gold, guesses, average="micro")
-        assert ours[name] == pytest.approx(theirs, abs=1e-12)
+def test_scores_equal_those_of_seqeval_and_spacy():
+    # seqeval 1.2.2 on the same tags
+    seqeval = {"precision": 0.6947004608294931, "recall": 0.6931034482758621}
+    seqeval |= {"f1": 0.6939010356731875}
+    assert score_tags(*draw_pairs(1)) == pytest.approx(seqeval, abs=1e-12)
+    vocab, (gold, guesses) = spacy.blank("en").vocab, draw_pairs(2)
+    docs = [
+        [Doc(vocab, words=["w"] * len(tags), ents=repair_bio(tags)) for tags in pair]
+        for pair in zip(guesses, gold, strict=True)
+        if pair[1]
+    ]
+    theirs = Scorer.score_spans([Example(*pair) for pair in docs], "ents")
+    theirs = {name: theirs[f"ents_{name[0]}"] for name in seqeval}
+    assert score_tags(gold, guesses) == pytest.approx(theirs, abs=1e-12)
 
 
-def test_scores_equal_those_of_spacy():
-    vocab = spacy.blank("en").vocab
-    examples, (gold, guesses) = [], draw_pairs(2)
-    for truth, guess in zip(gold, guesses, strict=True):
-        if not truth:
-            continue
-        words = ["w"] * len(truth)
-        docs = [Doc(vocab, words=words, ents=repair_bio(tags)) for tags in (guess, truth)]
-        examples.append(Example(*docs))
-    theirs = Scorer.score_spans(examples, "ents")
-    ours = score_counts(count_matches(*([decode_bio(t) for t in rows] for rows in (gold, guesses))))
-    assert ours["precision"] == pytest.approx(theirs["ents_p"], abs=1e-12)
-    assert ours["recall"] == pytest.approx(theirs["ents_r"], abs=1e-12)
-    assert ours["f1"] == pytest.approx(theirs["ents_f"], abs=1e-12)
-
-
-def test_half_an_entity_is_none():
+def test_half_an_entity_is_none_and_nothing_counts_nothing():
     counts = count_matches([[(0, 2, "ORG")], []], [[(0, 1, "ORG")], [(3, 4, "GPE")]])
     assert counts.tolist() == [[0, 1, 1], [0, 1, 0]]
-    assert score_counts(counts) == {"precision": 0, "recall": 0, "f1": 0}
-
-
-def test_nothing_to_find_and_nothing_found_counts_nothing():
-    assert score_counts(count_matches([[]], [[]])) == {"precision": 0, "recall": 0, "f1": 0}
+    for nothing in (counts, count_matches([[]], [[]])):
+        assert score_counts(nothing) == {"precision": 0, "recall": 0, "f1": 0}
     assert count_matches([], []).shape == (0, 3)
     with pytest.raises(ValueError, match="shorter"):
         count_matches([[], []], [[]])
@@ -219,82 +178,52 @@ def test_every_mistake_has_one_name(gold, guess, kinds):
 def test_mistakes_add_up_to_the_counts():
     for gold, guess in zip(*draw_pairs(3), strict=True):
         truth, found = decode_bio(gold), decode_bio(guess)
-        mistakes = classify_errors(truth, found)
-        counts = count_matches([truth], [found])[0]
+        mistakes, counts = classify_errors(truth, found), count_matches([truth], [found])[0]
         assert sum(guess is not None for *_, guess in mistakes) == counts[1]
         assert sum(truth is not None for _, truth, _ in mistakes) == counts[2]
 
 
-# Legal sequences.
+# Legal sequences
 
 
-def is_legal(tags: list[str]) -> bool:
+def is_legal(tags):
     return repair_bio(tags) == tags
 
 
 def test_the_legal_transitions_are_those_that_no_repair_changes():
     first, after = allow_transitions(TAGS)
-    for i, one in enumerate(TAGS):
-        assert first[i] == is_legal([one])
-        for j, two in enumerate(TAGS):
-            if first[i]:
-                assert after[i, j] == is_legal([one, two])
+    assert first.tolist() == [is_legal([tag]) for tag in TAGS]
+    for (i, one), (j, two) in itertools.product(enumerate(TAGS), repeat=2):
+        assert not first[i] or after[i, j] == is_legal([one, two])
     inside = TAGS.index("I-ORG")
     assert after[inside, inside] and not after[inside, TAGS.index("I-GPE")]
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 4])
 def test_viterbi_finds_the_best_of_all_legal_sequences(length):
-    tags = TAGS[:5]
+    tags, rows = TAGS[:5], np.arange(length)
     first, after = allow_transitions(tags)
+    assert decode_viterbi(np.zeros((0, 5)), first, after) == []
+    paths = itertools.product(range(5), repeat=length)
+    legal = [list(path) for path in paths if is_legal([tags[k] for k in path])]
     random = np.random.default_rng(length)
     for _ in range(15):
         scores = np.log(random.dirichlet(np.full(5, 0.3), size=length) + 1e-12)
         path = decode_viterbi(scores, first, after)
-        legal = [
-            p for p in itertools.product(range(5), repeat=length) if is_legal([tags[k] for k in p])
-        ]
-        best = max(legal, key=lambda p: scores[range(length), p].sum())
-        assert is_legal([tags[k] for k in path])
-        assert scores[range(length), path].sum() == pytest.approx(
-            scores[range(length), best].sum(), abs=1e-9
-        )
+        best = max(scores[rows, other].sum() for other in legal)
+        assert path in legal and scores[rows, path].sum() == pytest.approx(best, abs=1e-9)
 
 
-def test_viterbi_never_scores_below_repaired_greedy():
-    first, after = allow_transitions(TAGS)
-    random, better = np.random.default_rng(5), 0
-    for _ in range(300):
-        rows = np.arange(random.integers(1, 15))
-        scores = np.log(random.dirichlet(np.full(len(TAGS), 0.5), size=len(rows)) + 1e-9)
-        greedy = repair_bio([TAGS[k] for k in scores.argmax(axis=1)])
-        repaired = scores[rows, [TAGS.index(tag) for tag in greedy]].sum()
-        viterbi = scores[rows, decode_viterbi(scores, first, after)].sum()
-        assert viterbi >= repaired - 1e-9
-        better += viterbi > repaired + 1e-9
-    assert better > 100
+# The pipeline
 
 
-def test_viterbi_is_greedy_where_greedy_is_legal():
-    first, after = allow_transitions(TAGS)
-    tags = ["O", "B-ORG", "I-ORG", "I-ORG", "B-GPE"]
-    scores = np.eye(len(TAGS))[[TAGS.index(tag) for tag in tags]]
-    assert [TAGS[k] for k in decode_viterbi(scores, first, after)] == tags
-    assert decode_viterbi(np.zeros((0, len(TAGS))), first, after) == []
-
-
-# The pipeline.
-
-
-def test_the_classic_sentence_has_five_entities(nlp):
-    assert find_entities(nlp, CLASSIC[0]) == CLASSIC[1]
-
-
-def test_the_registered_files_make_the_pipeline_without_a_package(monkeypatch):
+def test_the_registered_files_make_the_pipeline_without_a_package(monkeypatch, capfd, recwarn):
     monkeypatch.setattr(spacy.util, "is_package", lambda name: False)
     nlp = load_pipeline()
     assert {"tok2vec", "tagger", "parser", "lemmatizer", "ner"} <= set(nlp.pipe_names)
     assert find_entities(nlp, CLASSIC[0]) == CLASSIC[1]
+    assert capfd.readouterr() == ("", "")
+    assert [w for w in recwarn if not issubclass(w.category, DeprecationWarning)] == []
 
 
 def test_an_installed_pipeline_goes_first(monkeypatch):
@@ -303,56 +232,21 @@ def test_an_installed_pipeline_goes_first(monkeypatch):
     assert load_pipeline() == "loaded en_core_web_sm"
 
 
-def test_loading_is_quiet(capfd, recwarn):
-    load_pipeline()("Paris")
-    assert capfd.readouterr() == ("", "")
-    assert [w for w in recwarn if not issubclass(w.category, DeprecationWarning)] == []
-
-
 def test_two_pipelines_do_not_share_what_they_learn(nlp):
     load_pipeline().get_pipe("ner").add_label("MEDICINE")
     assert "MEDICINE" not in nlp.get_pipe("ner").labels
 
 
-WORDS = "Maria flew to Berlin . " * 200
-ACCENTS = "In Bogotá, José Gómez paid €30 to Zoë."
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", []),
-        (" \n\t ", []),
-        ("the zxqv blorfed a wug", []),
-        ("zxqv blorf wug frimble", [(0, 10, "PERSON")]),  # who else would be called zxqv?
-        ("🙂🙂 🎉", []),
-        ("Elon Musk lives in Paris ❤️👩‍🚀", [(0, 9, "PERSON"), (19, 24, "GPE")]),
-    ],
-)
-def test_odd_texts_through_the_pipeline(nlp, text, expected):
-    assert find_entities(nlp, text) == expected
-
-
-def test_a_thousand_words_through_the_pipeline(nlp):
-    assert len(WORDS.split()) == 1000
-    found = find_entities(nlp, WORDS)
-    assert len(found) >= 390
-    assert {WORDS[a:b] for a, b, _ in found} == {"Maria", "Berlin"}
-
-
-def test_accents_written_in_two_ways_are_the_same_to_the_pipeline(nlp):
-    apart = unicodedata.normalize("NFD", ACCENTS)
-    assert apart != ACCENTS
-    texts = [
-        [unicodedata.normalize("NFC", text[a:b]) for a, b, _ in find_entities(nlp, text)]
-        for text in (ACCENTS, apart)
-    ]
-    assert texts[0] == texts[1] and {"Bogotá", "José Gómez"} <= set(texts[0])
-
-
 @pytest.mark.parametrize(
     "text, expected",
     [
+        CLASSIC,
+        ("", []),
+        (" \n\t ", []),
+        ("the zxqv blorfed a wug", []),
+        ("zxqv blorf wug frimble", ["zxqv blorf"]),  # who else would be called zxqv?
+        ("🙂🙂 🎉", []),
+        ("Elon Musk lives in Paris ❤️👩‍🚀", ["Elon Musk", "Paris"]),
         ("⭐ Apple opened in Paris", ["Apple", "Paris"]),
         ("\u200bParis is in France.", ["Paris", "France"]),
         ("\ufeffParis is in France.", ["Paris", "France"]),
@@ -365,7 +259,8 @@ def test_accents_written_in_two_ways_are_the_same_to_the_pipeline(nlp):
     ],
 )
 def test_ends_are_those_of_the_given_text(nlp, text, expected):
-    assert [text[a:b] for a, b, _ in find_entities(nlp, text)] == expected
+    found = find_entities(nlp, text)
+    assert expected in (found, [text[a:b] for a, b, _ in found])
 
 
 def test_a_text_that_the_pipeline_does_not_take_is_refused():
@@ -381,12 +276,7 @@ def test_a_text_that_the_pipeline_does_not_take_is_refused():
 def test_other_types_come_on_request(nlp):
     text = "She came second in Lima."
     assert [label for *_, label in find_entities(nlp, text)] == ["GPE"]
-    assert [s[2] for s in find_entities(nlp, text, (*TYPES, "ORDINAL"))] == ["ORDINAL", "GPE"]
-
-
-# Words as numbers.
-
-ROWS, VECTORS = {"paris": 0, "élan": 1}, np.array([[1.0, 2.0], [3.0, 4.0]])
+    assert [s[2] for s in find_entities(nlp, text, (*ner.TYPES, "ORDINAL"))] == ["ORDINAL", "GPE"]
 
 
 @pytest.mark.parametrize(
@@ -395,35 +285,29 @@ ROWS, VECTORS = {"paris": 0, "élan": 1}, np.array([[1.0, 2.0], [3.0, 4.0]])
         ([], []),
         (["Paris"], [[1, 2, "Title"]]),
         (["PARIS", "zxqv"], [[1, 2, "UPPER"], [0, 0, "lower"]]),
-        (["Élan"], [[3, 4, "Title"]]),
-        ([unicodedata.normalize("NFD", "Élan")], [[3, 4, "Title"]]),
+        ([unicodedata.normalize("NFD", "Élan"), "Élan"], [[3, 4, "Title"]] * 2),
         (["🙂", "$", "1,000"], [[0, 0, "sign"], [0, 0, "sign"], [0, 0, "digits"]]),
         (["McDonald", "東京"], [[0, 0, "MiXed"], [0, 0, "MiXed"]]),
         (["Pa\u00adris\u200b"], [[1, 2, "Title"]]),
     ],
 )
 def test_words_become_a_vector_and_a_shape(words, expected):
-    features = encode_sentences(words, ROWS, VECTORS)
+    vectors = np.array([[1.0, 2.0], [3.0, 4.0]])
+    features = ner.encode_sentences(words, {"paris": 0, "élan": 1}, vectors)
     assert features.shape == (len(words), 2 + len(ner.SHAPES))
-    found = [[*row[:2], ner.SHAPES[row[2:].argmax()]] for row in features]
-    assert found == expected
+    assert [[*row[:2], ner.SHAPES[row[2:].argmax()]] for row in features] == expected
     assert (features[:, 2:].sum(axis=1) == 1).all()
 
 
-def test_a_thousand_words_become_a_thousand_rows():
-    features = encode_sentences(["Paris"] * 1000, ROWS, VECTORS)
-    assert features.shape == (1000, 8)
-    assert (features == features[0]).all()
-
-
-# The gold set.
+# The gold set
 
 
 def test_the_blind_second_pass_agrees_as_the_card_says():
     folder = ROOT / "data" / "ner"
     rows = (folder / "second_pass.tsv").read_text("utf8").splitlines()[1:]
-    second = dict(parse_markup(row) for row in rows)
-    gold = load_ner_gold().set_index("text")["spans"].map(lambda spans: list(map(tuple, spans)))
+    second = dict(entities.parse_markup(row) for row in rows)
+    gold = entities.load_ner_gold().set_index("text")["spans"]
+    gold = gold.map(lambda spans: list(map(tuple, spans)))
     assert len(second) == len(rows) and set(second) == set(gold.index)
     truth = [gold[text] for text in second]
     counts = count_matches(truth, list(second.values()))

@@ -12,7 +12,14 @@ import yaml
 
 from tools import deck
 from utils.runtime import ROOT
-from utils.teaching.cards import CARD, LOADER, load_cards, render_theory_table
+from utils.teaching.cards import (
+    CARD,
+    LOADER,
+    describe_reference,
+    load_cards,
+    render_quiz,
+    render_theory_table,
+)
 
 CARDS = load_cards()
 FIRST = CARDS[0]
@@ -35,8 +42,9 @@ FAULTS = [  # a place in A.yaml, its new value (None: nothing), and what the err
     ("cards.0.id", "A99", "the id is unknown"),
     ("cards.1.id", "A01", "the id is taken"),
     ("cards.1.question", FIRST["question"].upper(), r"the question is that of \['A01'\]"),
-    ("cards.0.reference.where", None, "`verified: true` needs `where`, not None with True"),
-    ("cards.0.reference.verified", False, "`verified: true` .* not 'abstract' with False"),
+    ("cards.0.reference", {}, "`reference` must be a filled dict, not {}"),
+    ("cards.0.reference.read.0.where", None, "the field `where` is missing in an entry of `read`"),
+    ("cards.0.reference.further", [{"year": 1}], "the field `authors` .* an entry of `further`"),
     ("cards.0.demo.section", None, "`notebook` needs `section`"),
     ("cards.0.demo.planned", "soon", "`planned` is two digits or later, not 'soon'"),
     ("cards.0.demo.notebook", "77", "dead link: no notebook has the number '77'"),
@@ -91,8 +99,13 @@ def test_the_course_has_the_cards_that_its_data_card_counts():
     assert [card["id"] for card in CARDS] == ids
     assert len({card["quiz"]["question"].casefold() for card in CARDS}) == len(CARDS)
     readme = (ROOT / "data" / "cards" / "README.md").read_text(encoding="utf8")
-    unread = sum(not card["reference"]["verified"] for card in CARDS)
-    assert f"{unread} of the {len(CARDS)} references are unverified" in readme
+    read, further = (
+        [source for card in CARDS for source in card["reference"].get(kind, [])]
+        for kind in ("read", "further")
+    )
+    assert f"{len(read)} entries under `read` and {len(further)} under `further`" in readme
+    unread = [card["id"] for card in CARDS if "read" not in card["reference"]]
+    assert f"{', '.join(unread[:-1])} and {unread[-1]} have further reading only" in readme
     to_come = sum(card["file"] is None for card in CARDS)
     partly = sum("planned" in card["demo"] for card in CARDS) - to_come
     assert f"{to_come} cards have their demonstration to come, {partly} more" in readme
@@ -126,6 +139,7 @@ NUMBERS = [  # a card, what it says (… is a gap, | the end of a text) and the 
     ("D13", "{:.0f} MB…|{:.0f}, read back as about {:.4f}|", GPT_2 * 4 / 1e6, 0.02 * 127, 3 / 127),
     ("D14", "{:,} trainable…{:,}, about {:.0f} %", 8 * 1536, 768**2, 100 * 8 * 1536 / 768**2),
     ("D14", "|{:,}|", 4 * (1000 + 500)),
+    ("D14", "a {} more", {3: "third"}[round(1 / (43.1 / 32.5 - 1))]),
     ("D19", "|{:.1f} kg|", 0.3 * 10 * 1.5 * 0.4),
     ("D20", "|{:.0f} % reported, {:.0f} % real|", 100 * (30 + 4) / 40, 100 * 4 / 10),
     ("E01", "|{:.0f}|", 2 ** -np.log2([1 / 2, 1 / 4, 1 / 8]).mean()),
@@ -146,6 +160,17 @@ def test_a_card_says_the_numbers_that_come_out(card_id, says, numbers):
     right = next(option for option in card["quiz"]["options"] if "correct" in option)
     text = "|".join([card["answer"], card["mistake"], right["text"], right["why"]])
     assert [part for part in says.format(*numbers).split("…") if part not in text] == []
+
+
+def test_what_was_read_comes_before_further_reading():
+    first, other = ({"authors": "Ann", "year": 2001, "title": title} for title in ("One", "Two"))
+    further = [first | {"where": "appendix A"}, other]
+    reference = {"further": further, "read": [first | {"where": "section 1"}]}
+    said = "Read: Ann 2001, One, section 1. Further reading: Ann 2001, appendix A; Ann 2001, Two."
+    assert describe_reference(reference) == said
+    only = "Further reading: Ann 2001, One, appendix A; Ann 2001, Two."
+    assert describe_reference({"further": further}) == only
+    assert "*Read:* Ann 2001, One" in render_quiz([FIRST | {"reference": reference}])
 
 
 def test_a_changed_card_updates_the_table_and_the_learners_decks(tmp_path, capsys):

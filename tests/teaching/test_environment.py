@@ -19,7 +19,6 @@ def test_the_rows_name_no_machine_and_no_package_that_only_maintains(monkeypatch
     rows = environment.check_environment()
     assert not any(way_out for _, _, way_out in rows)
     version, memory = importlib.metadata.version, environment.psutil.virtual_memory()
-    more = memory._replace(available=64 * 10**9)
 
     def look_up(name):
         if name in {"nbval", "ruff", "genanki", "pytest", "sacrebleu"}:
@@ -27,7 +26,9 @@ def test_the_rows_name_no_machine_and_no_package_that_only_maintains(monkeypatch
         return version(name)
 
     monkeypatch.setattr(importlib.metadata, "version", look_up)
-    monkeypatch.setattr(environment.psutil, "virtual_memory", lambda: more)
+    monkeypatch.setattr(
+        environment.psutil, "virtual_memory", lambda: memory._replace(available=64 * 10**9)
+    )
     assert environment.check_environment() == rows
 
 
@@ -45,7 +46,6 @@ def test_what_is_missing_comes_with_a_way_out(monkeypatch):
 
 
 def list_modules(names):
-    """Return the modules of packages."""
     return {{"scikit-learn": "sklearn", "pyyaml": "yaml"}.get(name, name) for name in names}
 
 
@@ -107,6 +107,5 @@ def test_a_missing_package_is_installed_or_the_way_out_told(tmp_path, name, sett
     if said.endswith(("True\n", "False\n")):
         assert (done.stdout, done.stderr) == (said, "")
     else:
-        last = done.stderr.splitlines(keepends=True)[-1]
-        assert said in last and "True" not in done.stdout
-        assert name == "no_such" or last.endswith("pip install tiny==1.0`, then this cell again.\n")
+        assert said in done.stderr.splitlines(keepends=True)[-1] and "True" not in done.stdout
+        assert name == "no_such" or done.stderr.endswith("tiny==1.0`, then this cell again.\n")

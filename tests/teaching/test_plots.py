@@ -19,53 +19,37 @@ def close_figures():
     plt.close("all")
 
 
-def test_gains_of_one_setting():
-    (panel,) = plots.plot_gains(GAINS, title="t", xlabel="points")
-    assert panel.get_title() == "100 texts"
-    assert [label.get_text() for label in panel.get_yticklabels()] == ["swap", "noise"]
-    intervals = [line.get_xdata() for line in panel.lines if len(line.get_xdata()) == 2]
-    assert [-0.5, 2.5] in [list(ends) for ends in intervals]
-    points = [float(line.get_xdata()[0]) for line in panel.lines if line.get_marker() == "o"]
-    assert points == [1.0, -1.0]
-
-
-def test_gains_share_their_names_and_show_what_to_compare_with():
+def test_gains_and_what_to_compare_them_with():
     panels = GAINS | {"500 texts": {"noise": (0.3, 0.1, 0.5)}}
-    first, second = plots.plot_gains(
-        panels, title="t", xlabel="points", references={"100 texts": 0.0, "500 texts": 0.4}
-    )
-    dashed = [line for line in second.lines if line.get_linestyle() == "--"]
-    assert [float(line.get_xdata()[0]) for line in dashed] == [0.4]
+    references = {"100 texts": 0.0, "500 texts": 0.4}
+    first, second = plots.plot_gains(panels, title="t", xlabel="points", references=references)
+    assert first.get_title() == "100 texts" and first.get_ylim() == second.get_ylim()
+    assert [label.get_text() for label in first.get_yticklabels()] == ["swap", "noise"]
+    assert [-0.5, 2.5] in [list(line.get_xdata()) for line in first.lines]
+    points = [line.get_xdata()[0] for line in first.lines if line.get_marker() == "o"]
+    assert points == [1.0, -1.0]
     (point,) = [line for line in second.lines if line.get_marker() == "o"]
     assert point.get_ydata()[0] == 1  # the row of "noise", although "swap" is missing here
-    assert first.get_ylim() == second.get_ylim()
+    dashed = [line for line in second.lines if line.get_linestyle() == "--"]
+    assert [line.get_xdata()[0] for line in dashed] == [0.4]
+    assert len(plots.plot_gains(GAINS, title="t", xlabel="points")) == 1
 
 
-def draw_curves(count):
-    return plots.plot_curves(
-        {f"m{i}": np.arange(3) + i for i in range(count)}, title="t", xlabel="x", ylabel="y"
-    )
-
-
-def draw_bands(count):
-    x = np.arange(3)
-    curves = {f"m{i}": (x, x + i, x + i - 1, x + i + 1) for i in range(count)}
-    return plots.plot_bands(curves, title="t", xlabel="x", ylabel="y")
-
-
-def draw_calibration(count):
-    curves = {f"m{i}": (np.array([0.2, 0.8]), np.array([0.1, i / count])) for i in range(count)}
-    return plots.plot_calibration(curves, title="t")
-
-
-def draw_groups(count):
-    return plots.plot_groups(
-        {f"m{i}": {"a": 0.1, "b": i / count} for i in range(count)}, title="t", ylabel="y"
-    )
-
-
-def draw_map(count):
+def draw(kind, count):
+    """Return a figure of series m0, m1, ..."""
+    x, labels = np.arange(3), {"title": "t", "xlabel": "x", "ylabel": "y"}
     names = [f"m{i}" for i in range(count)]
+    if kind == "curves":
+        return plots.plot_curves({name: x + i for i, name in enumerate(names)}, **labels)
+    if kind == "bands":
+        bands = {name: (x, x + i, x + i - 1, x + i + 1) for i, name in enumerate(names)}
+        return plots.plot_bands(bands, **labels)
+    if kind == "calibration":
+        curves = {m: (x[1:] / 4, np.array([0.1, i / count])) for i, m in enumerate(names)}
+        return plots.plot_calibration(curves, title="t")
+    if kind == "groups":
+        groups = {name: {"a": 0.1, "b": i / count} for i, name in enumerate(names)}
+        return plots.plot_groups(groups, title="t", ylabel="y")
     return plots.plot_map(np.eye(count, 2), [""] * count, names, title="t")
 
 
@@ -78,11 +62,10 @@ def describe_look(handle):
     return str(handle.get_facecolor()), str(handle.get_paths()[0].vertices)
 
 
-@pytest.mark.parametrize("draw", [draw_curves, draw_bands, draw_calibration, draw_groups, draw_map])
+@pytest.mark.parametrize("kind", ["curves", "bands", "calibration", "groups", "map"])
 @pytest.mark.parametrize("count", [1, 6, 12])
-def test_every_series_is_drawn_and_looks_its_own(draw, count):
-    axes = draw(count)
-    legend = axes.get_legend()
+def test_every_series_is_drawn_and_looks_its_own(kind, count):
+    legend = draw(kind, count).get_legend()
     named = [(t.get_text(), h) for t, h in zip(legend.texts, legend.legend_handles, strict=True)]
     looks = {name: describe_look(handle) for name, handle in named if name.startswith("m")}
     assert list(looks) == [f"m{i}" for i in range(count)]

@@ -6,15 +6,9 @@ Shapes: V vocabulary, N tokens of a text.
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-# N-grams
-
 
 def pack_ngrams(windows: np.ndarray, vocabulary_size: int) -> np.ndarray:
-    """Turn each row of token ids into one number. Built in notebook 02, section 2.
-
-    Args:
-        windows: token ids, shape (..., n) with vocabulary_size ** n below 2 ** 63.
-        vocabulary_size: V.
+    """Turn token ids (..., n), V ** n < 2 ** 63, into one number a row. Notebook 02, section 2.
 
     Example:
         >>> pack_ngrams(np.array([[1, 2], [0, 7]]), 10)
@@ -29,10 +23,9 @@ def pack_ngrams(windows: np.ndarray, vocabulary_size: int) -> np.ndarray:
 def count_ngrams(token_ids: np.ndarray, order: int, vocabulary_size: int) -> list[tuple]:
     """Count n-grams as Kneser and Ney do. Built in notebook 02, section 2.
 
-    Returns:
-        For n = 1, ..., `order`: the packed n-grams, sorted, and their counts. For the
-        longest, how often each stands in the text; for a shorter one, how many different
-        longer n-grams end in it, that is, how many different tokens stand before it.
+    For n = 1, ..., `order`, return the packed n-grams, sorted, and their counts. For the longest,
+    how often each stands in the text; for a shorter one, how many different longer n-grams end in
+    it, that is, how many different tokens stand before it.
     """
     levels = []
     ngrams = pack_ngrams(sliding_window_view(token_ids, order), vocabulary_size)
@@ -50,16 +43,11 @@ def look_up(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray, missing: f
 
 
 class NgramModel:
-    """Interpolated, modified Kneser-Ney. Built in notebook 02, section 2.
+    """Interpolated, modified Kneser-Ney, from `count_ngrams`. Built in notebook 02, section 2.
 
-    Args:
-        levels: from `count_ngrams`.
-        vocabulary_size: V.
-        discount: taken from a count of 1; 1.5 times as much from a count of 2, and twice
-            as much from a larger one.
-
-    Reference:
-        Chen and Goodman 1999, An Empirical Study of Smoothing Techniques, section 3.
+    The discount is taken from a count of 1; 1.5 times as much from a count of 2, and twice as much
+    from a larger one.
+    Reference: Chen and Goodman 1999, An Empirical Study of Smoothing Techniques, section 3.
     """
 
     def __init__(self, levels: list[tuple], vocabulary_size: int, discount: float):
@@ -67,9 +55,8 @@ class NgramModel:
         self.levels = []
         for ngrams, counts in levels:
             taken = discount * np.array([1.0, 1.5, 2.0])[np.minimum(counts, 3) - 1]
-            contexts, first, row = np.unique(
-                ngrams // vocabulary_size, return_index=True, return_inverse=True
-            )
+            before = ngrams // vocabulary_size
+            contexts, first, row = np.unique(before, return_index=True, return_inverse=True)
             total = np.add.reduceat(counts, first)
             own = (counts - taken) / total[row]
             rest = np.add.reduceat(taken, first) / total

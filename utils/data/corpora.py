@@ -6,6 +6,7 @@ and was fixed before any model was trained.
 
 import csv
 import hashlib
+import json
 
 import numpy as np
 import pandas as pd
@@ -15,21 +16,11 @@ from utils.data.splits import assign_bucket, normalise
 
 
 def load_movie_snippets(*, keep_undecided: bool = False) -> pd.DataFrame:
-    """Load the film-review sentences, labelled by the sign of their mean human score.
+    """Load film-review sentences, labelled by the sign of their mean score (Hutto, Gilbert 2014).
 
-    Sentences with a mean score between -0.5 and 0.5 are undecided and left out; exact
-    duplicates (after `normalise`) keep their first copy. The split is 80/10/10 by a hash
-    of the normalised text.
-
-    Args:
-        keep_undecided: keep the undecided sentences too, with label -1.
-
-    Returns:
-        Columns `text`, `score` (mean of 20 people, -4 to 4), `label` (0 negative,
-        1 positive) and `split` ("train", "validation" or "test").
-
-    Reference:
-        Hutto and Gilbert 2014.
+    Sentences with a mean score between -0.5 and 0.5 are undecided and left out, or kept with label
+    -1; exact duplicates (after `normalise`) keep their first copy. The split is 80/10/10. Columns
+    `text`, `score` (mean of 20 people, -4 to 4), `label` (0 negative, 1 positive) and `split`.
     """
     table = pd.read_csv(fetch("movie-snippets")["snippets.csv.gz"])
     table = table.rename(columns={"sentiment": "score"})[["text", "score"]]
@@ -38,33 +29,24 @@ def load_movie_snippets(*, keep_undecided: bool = False) -> pd.DataFrame:
     table["label"] = (table["score"] > 0).astype(int).where(decided, -1)
     bucket = table["text"].map(lambda text: assign_bucket(text, 10))
     table["split"] = np.select([bucket == 8, bucket == 9], ["validation", "test"], "train")
-    if not keep_undecided:
-        table = table[decided]
-    return table.reset_index(drop=True)
+    return (table if keep_undecided else table[decided]).reset_index(drop=True)
 
 
 def load_imdb() -> pd.DataFrame:
     """Load the IMDB reviews as text, 25,000 for training and 25,000 for the test.
 
     Keras' copy stores word indices: punctuation and case are gone. A tenth of the training
-    reviews, chosen by hash, is the validation split. As published, 123 of the test reviews
-    also stand among the training reviews; they are left there so that results compare.
-
-    Returns:
-        Columns `text`, `label` (0 negative, 1 positive) and `split`.
-
-    Reference:
-        Maas et al. 2011.
+    reviews, chosen by hash, is the validation split. As published (Maas et al. 2011), 123 of the
+    test reviews also stand among the training reviews; they are left there so that results compare.
+    Columns `text`, `label` (0 negative, 1 positive) and `split`.
     """
-    import json
-
     index = json.loads(fetch("imdb")["imdb_word_index.json"].read_text(encoding="utf8"))
     words = {rank: word for word, rank in index.items()}
     arrays, parts = load_pickled("imdb", "imdb.npz"), []
     for split in ("train", "test"):
         text = [" ".join(words[rank] for rank in review) for review in arrays[f"x_{split}"]]
-        label = arrays[f"y_{split}"]
-        parts.append(pd.DataFrame({"text": text, "label": label, "split": split}))
+        columns = {"text": text, "label": arrays[f"y_{split}"], "split": split}
+        parts.append(pd.DataFrame(columns))
     table = pd.concat(parts, ignore_index=True)
     held_out = table["text"].map(lambda text: assign_bucket(text, 10)) == 8
     table.loc[held_out & (table["split"] == "train"), "split"] = "validation"
@@ -72,24 +54,15 @@ def load_imdb() -> pd.DataFrame:
 
 
 def load_lexicon() -> dict[str, float]:
-    """Load the VADER lexicon: lower-case word, mark or emoticon to its mean human score, -4 to 4.
-
-    Reference:
-        Hutto and Gilbert 2014.
-    """
+    """Load VADER (Hutto and Gilbert 2014): lower-case word or mark to its mean score, -4 to 4."""
     lines = fetch("vader-lexicon")["lexicon.txt"].read_text(encoding="latin-1").splitlines()
     return {word: float(score) for word, score, *_ in (line.split("\t") for line in lines)}
 
 
 def load_glove() -> tuple[dict[str, int], np.ndarray]:
-    """Load the GloVe 6B vectors.
+    """Load the GloVe 6B vectors (Pennington, Socher and Manning 2014).
 
-    Returns:
-        Word to row, and an array of shape (400000, 50), float32. Words are lower case,
-        most frequent first.
-
-    Reference:
-        Pennington, Socher and Manning 2014.
+    Return word (lower case, the most frequent first) to row; and an array (400000, 50), float32.
     """
     paths = fetch("glove-50d")
     words = pd.read_parquet(paths["words.parquet"])["index"]
@@ -101,10 +74,8 @@ def load_paraphrases() -> pd.DataFrame:
     """Load the known items of notebook 11: sentences of five plays, each retold in today's English.
 
     The sentences were drawn at random from those of 8 to 30 words. The paraphrases are
-    machine-written, and were finished before any ranking was computed.
-
-    Returns:
-        Columns `play`, `line` (the sentence as in the play) and `paraphrase`, 100 rows.
+    machine-written, and were finished before any ranking was computed. 100 rows, columns `play`,
+    `line` (the sentence as in the play) and `paraphrase`.
     """
     return pd.read_csv(fetch("shakespeare-paraphrases")["pairs.tsv"], sep="\t", quoting=3)
 
@@ -112,11 +83,7 @@ def load_paraphrases() -> pd.DataFrame:
 def pick_paraphrase_sources(count: int) -> pd.DataFrame:
     """Pick training sentences of movie-snippets in an order that a hash of the text decides.
 
-    Args:
-        count: how many; the first 500 are those that data/paraphrases holds.
-
-    Returns:
-        Columns `text`, `label` and `source` (the name of the sentence in data/paraphrases).
+    Columns `text`, `label` and `source` (its name in data/paraphrases, which has 500).
     """
     table = load_movie_snippets()
     table = table[table["split"] == "train"][["text", "label"]]
@@ -127,10 +94,7 @@ def pick_paraphrase_sources(count: int) -> pd.DataFrame:
 
 
 def load_thesaurus() -> dict[str, list[str]]:
-    """Load the thesaurus of film-review language.
-
-    Returns:
-        Lower-case word to the others of its group, which have the same part of speech and form.
+    """Load the thesaurus of film reviews: word to others of the same part of speech and form.
 
     Example:
         >>> load_thesaurus()["tedious"]
@@ -144,11 +108,9 @@ def load_thesaurus() -> dict[str, list[str]]:
 def load_snippet_paraphrases() -> pd.DataFrame:
     """Load what a small language model made of training sentences of movie-snippets.
 
-    Nothing is filtered: many of them do not mean what the sentence means.
-
-    Returns:
-        Columns `text`, `label`, `paraphrase`, `end` ("stop", "cut": the model had not come to an
-        end, or "copy": it repeated the sentence) and `cosine` of the MiniLM vectors of both.
+    Nothing is filtered: many of them do not mean what the sentence means. Columns `text`, `label`,
+    `paraphrase`, `end` ("stop", "cut": the model had not come to an end, or "copy": it repeated the
+    sentence) and `cosine` of the MiniLM vectors of both.
     """
     table = pd.read_csv(
         fetch("paraphrases")["smollm2.tsv"], sep="\t", quoting=csv.QUOTE_NONE, keep_default_na=False

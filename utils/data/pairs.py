@@ -22,15 +22,11 @@ WORD = re.compile(rf"(?:\w{ATTACHED})+(?:[-'](?:\w{ATTACHED})+)*|[^\w\s]{ATTACHE
 ELISION = re.compile(rf"aujourd'hui|(?:[^\W\d_]{ATTACHED})+'(?=\w)|{WORD.pattern}")
 
 
-# From text to token ids and back
-
-
 def split_sentence(text: str, *, elision: bool = False) -> list[str]:
-    """Split a sentence into lower-case words and marks. Built in notebook 05, section 1.
+    """Split a sentence into lower-case words and marks.
 
-    Args:
-        text: in any language that sets spaces between words; what looks the same gives the same.
-        elision: a word that ends in an apostrophe is a token of its own, as in French.
+    It may be in any language that sets spaces between words. With `elision`, a word that ends in
+    an apostrophe is a token of its own, as in French.
 
     Example:
         >>> split_sentence("She doesn't know.")
@@ -52,13 +48,9 @@ def check_sentences(sentences: list[list[str]]) -> None:
 
 
 def build_token_vocabulary(sentences: list[list[str]], *, least: int = 1) -> list[str]:
-    """List the special tokens, then every token that occurs often enough, by its count.
+    """List the special tokens, then each token of the training split that occurs `least` times.
 
-    Built in notebook 05, section 1.
-
-    Args:
-        sentences: lists of tokens, of the training split only.
-        least: fewest times that a token occurs; a rarer one becomes `[UNK]`.
+    They are in order of their counts; a rarer token becomes `[UNK]`.
 
     Example:
         >>> build_token_vocabulary([["a", "cat", "sees", "a", "dog"]], least=2)
@@ -73,17 +65,10 @@ def build_token_vocabulary(sentences: list[list[str]], *, least: int = 1) -> lis
 def encode_tokens(
     sentences: list[list[str]], vocabulary: list[str], *, ends: bool = False
 ) -> np.ndarray:
-    """Turn lists of tokens into rows of ids, padded on the right to the longest.
+    """Turn B lists of tokens into rows of ids, padded on the right with 0 to the longest.
 
-    Built in notebook 05, section 1.
-
-    Args:
-        sentences: B lists of tokens.
-        vocabulary: from `build_token_vocabulary`.
-        ends: put `[START]` before and `[END]` after each sentence, as the target needs.
-
-    Returns:
-        Token ids, shape (B, T) with T at least 1, int32; 0 is padding.
+    With `ends`, `[START]` stands before and `[END]` after each sentence, as the target needs. Shape
+    (B, T) with T at least 1, int32.
 
     Example:
         >>> encode_tokens([["a", "cat"], []], [*SPECIAL, "a"], ends=True).tolist()
@@ -93,16 +78,11 @@ def encode_tokens(
     ids = {token: token_id for token_id, token in enumerate(vocabulary)}
     rows = [[ids.get(token, UNKNOWN) for token in sentence] for sentence in sentences]
     rows = [[START, *row, END] for row in rows] if ends else rows
-    token_ids = np.full((len(rows), max([1, *map(len, rows)])), PADDING, dtype="int32")
-    for place, row in zip(token_ids, rows, strict=True):
-        place[: len(row)] = row
-    return token_ids
+    return keras.utils.pad_sequences(rows, max([1, *map(len, rows)]), padding="post", value=PADDING)
 
 
 def decode_tokens(token_ids: np.ndarray, vocabulary: list[str]) -> list[list[str]]:
     """Turn rows of ids into lists of tokens, each up to its `[END]` or its padding.
-
-    Built in notebook 05, section 1.
 
     Example:
         >>> decode_tokens(np.array([[2, 4, 3, 4], [4, 4, 0, 0]]), [*SPECIAL, "a"])
@@ -119,8 +99,6 @@ def decode_tokens(token_ids: np.ndarray, vocabulary: list[str]) -> list[list[str
 def join_tokens(tokens: list[str]) -> str:
     """Write French tokens as usual: no space after an apostrophe, before a hyphen or a full stop.
 
-    Built in notebook 05, section 1.
-
     Example:
         >>> join_tokens(["donne", "-moi", "l'", "eau", "."])
         "donne-moi l'eau."
@@ -129,11 +107,7 @@ def join_tokens(tokens: list[str]) -> str:
 
 
 def group_references(table: pd.DataFrame) -> tuple[list[list[str]], list[list[list[str]]]]:
-    """Return each English sentence once, with all its French ones. From notebook 05, section 4.
-
-    Args:
-        table: columns `english` and `french`, lists of tokens.
-    """
+    """Return each English sentence once, with all its French ones."""
     references: dict[tuple, list] = {}
     for source, target in zip(table["english"], table["french"], strict=True):
         references.setdefault(tuple(source), []).append(target)
@@ -141,16 +115,13 @@ def group_references(table: pd.DataFrame) -> tuple[list[list[str]], list[list[li
 
 
 class PairBatches(keras.utils.PyDataset):
-    """Batches of pairs of about one length: little padding. Built in notebook 05, section 5.
+    """Batches of pairs of about one length: little padding.
 
     An item is ((source_ids, target_ids), targets): the decoder reads `target_ids`, which begin
     with `[START]`, and `targets` are the same tokens one place later, up to `[END]`.
 
-    Args:
-        source_ids: shape (N, S), padded with 0.
-        target_ids: shape (N, T + 1), from `[START]` to `[END]`, padded with 0.
-        batch_size: pairs in a batch.
-        seed: of the order, which changes with every epoch.
+    `source_ids` have shape (N, S), `target_ids` shape (N, T + 1), from `[START]` to `[END]`; both
+    are padded with 0. `seed` is that of the order, which changes with every epoch.
     """
 
     def __init__(self, source_ids, target_ids, *, batch_size: int, seed: int = 0):
@@ -188,25 +159,11 @@ PHRASEBOOK_SPLITS = ("train", "validation", "test", "test-long", "test-compose")
 def load_phrasebook(*, split: str | None = None) -> pd.DataFrame:
     """Load the English-French phrasebook: tokens of both sides and their gold alignment.
 
-    Tokens are lower case; data/phrasebook/README.md says how they are cut. No English sentence
-    occurs twice. Sentences of "test-long" are longer than all of the other splits; each of
-    "test-compose" holds a verb and object, or an adjective and noun, never together in "train".
-
-    Args:
-        split: "train", "validation", "test", "test-long" or "test-compose"; None for all.
-
-    Returns:
-        One row per pair: `english` and `french` (lists of tokens), `alignment` (list of pairs
-        of token indices from 0, English first; a token in no pair has no counterpart), `split`
-        and `pattern` (the rule that made the pair).
-
-    Raises:
-        ValueError: there is no such split.
-
-    Example:
-        >>> row = load_phrasebook(split="test").iloc[0]
-        >>> all(i < len(row["english"]) and j < len(row["french"]) for i, j in row["alignment"])
-        True
+    data/phrasebook/README.md says how tokens are cut. No English sentence occurs twice. Those of
+    "test-long" are longer than all of the other splits; each of "test-compose" holds a verb and
+    object, or an adjective and noun, never together in "train". Columns `english` and `french`
+    (lists of tokens), `alignment` (list of pairs of token indices from 0, English first), `split`
+    and `pattern` (the rule that made the pair).
     """
     if split is not None and split not in PHRASEBOOK_SPLITS:
         raise ValueError(
@@ -225,27 +182,18 @@ def load_phrasebook(*, split: str | None = None) -> pd.DataFrame:
     return table
 
 
-def load_tatoeba(*, split: str | None = None, longest: int = 12) -> pd.DataFrame:
-    """Load the English-French sentence pairs of Tatoeba, cut into lower-case tokens.
+def load_tatoeba() -> pd.DataFrame:
+    """Load the English-French pairs of Tatoeba of at most 12 words a side, as lower-case tokens.
 
     One English sentence may have several French ones, one row each; all of them are in the same
-    split, one twentieth each for validation and test, by a hash of the English sentence.
-
-    Args:
-        split: "train", "validation" or "test"; None for all.
-        longest: most tokens of either side, punctuation marks not counted.
-
-    Returns:
-        Columns `english` and `french` (lists of tokens) and `split`.
+    split, one twentieth each for validation and test, by a hash of the English sentence. Columns
+    `english`, `french` and `split`.
     """
-    from utils.data.pairs import split_sentence
-
     lines = fetch("tatoeba")["fra.txt"].read_text(encoding="utf8").splitlines()
     rows = []
     for english, french in dict.fromkeys(tuple(line.split("\t")[:2]) for line in lines):
         tokens = [split_sentence(english), split_sentence(french, elision=True)]
-        if max(sum(t[0].isalnum() for t in side) for side in tokens) <= longest:
+        if max(sum(t[0].isalnum() for t in side) for side in tokens) <= 12:
             bucket = assign_bucket(english, 20)
             rows.append((*tokens, {18: "validation", 19: "test"}.get(bucket, "train")))
-    table = pd.DataFrame(rows, columns=["english", "french", "split"])
-    return table if split is None else table[table["split"] == split].reset_index(drop=True)
+    return pd.DataFrame(rows, columns=["english", "french", "split"])

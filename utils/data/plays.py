@@ -28,67 +28,45 @@ TYPING_SLIPS = (
 )
 
 
-def parse_play(markdown: str, *, stage_directions: bool = False) -> str:
+def parse_play(markdown: str) -> str:
     """Turn one play from Markdown into plain text in the form of Tiny Shakespeare.
 
-    A speech is the speaker's name and a colon on a line of its own, then its lines; an
-    empty line ends it. Headings are dropped. Stage directions are dropped, or kept in
-    square brackets. `TYPING_SLIPS` are mended first.
+    A speech is the speaker's name and a colon on a line of its own, then its lines; an empty line
+    ends it. Headings and stage directions are dropped. `TYPING_SLIPS` are mended first.
 
     Example:
         >>> print(parse_play("# T\\n\\n_Enter BOB_\\n\\n**BOB**  \\nHark!  \\nWho goes?\\n"))
         BOB:
         Hark!
         Who goes?
-        >>> print(parse_play("_Enter\\nBOB_\\n\\n**BOB**  \\nHark!", stage_directions=True))
-        [Enter BOB]
-        <BLANKLINE>
-        BOB:
-        Hark!
     """
     text = "\n".join(line.strip() for line in markdown.replace("\\", "").splitlines())
     for slip, mended in TYPING_SLIPS:
         text = re.sub(slip, mended, text, flags=re.MULTILINE)
-    kept = r" [\1\2\3] " if stage_directions else " "
     speeches: list[str] = []
     for block in re.split(r"\n\n+|\n(?=\*\*)", text):  # a bold name begins a speech
-        direction = re.fullmatch(r"(?:_+|\*(?!\*))(.+?)[_*]+|(\d+\..+)", block, re.DOTALL)
-        if block.startswith("#"):
-            continue
-        if direction:
-            if stage_directions:
-                words = re.sub(r"[\[\]_]", "", direction[1] or direction[2])
-                speeches.append(f"[{' '.join(words.split())}]")
-            continue
+        if re.fullmatch(r"#.*|(?:_+|\*(?!\*)).+?[_*]+|\d+\..+", block, re.DOTALL):
+            continue  # a heading or a direction
         name = re.match(r"\*\*(.+?)\*\*", block)
         if name:
             speeches.append(name[1].replace(":", "") + ":")
             block = block[name.end() :]
         # Directions inside a speech: _[Aside]_, *[Aside.]* or _Aside_.
-        block = re.sub(r"[_*]*\[([^\]]*)\][_*]*|_+([^_]+)_+|\*([^*]+)\*", kept, block)
+        block = re.sub(r"[_*]*\[[^\]]*\][_*]*|_+[^_]+_+|\*[^*]+\*", " ", block)
         lines = [" ".join(line.split()) for line in block.splitlines() if line.strip()]
         if lines and speeches:  # without a name: a speech goes on after a direction
             speeches[-1] += "\n" + "\n".join(lines)
-    return "\n\n".join(s for s in speeches if "\n" in s or s.startswith("["))
+    return "\n\n".join(speech for speech in speeches if "\n" in speech)
 
 
-def load_shakespeare(*, stage_directions: bool = False) -> dict[str, dict[str, str]]:
-    """Load the 38 plays as plain text (see `parse_play`), split by play.
-
-    Returns:
-        Split ("train", "validation", "test") to play name to text. The test plays are
-        those that make up the last tenth of Tiny Shakespeare.
-    """
+def load_shakespeare() -> dict[str, dict[str, str]]:
+    """Load the 38 plays as plain text: split ("train", "validation", "test") to name to text."""
     plays: dict[str, dict[str, str]] = {"train": {}, "validation": {}, "test": {}}
+    held_out = dict.fromkeys(SHAKESPEARE_VALIDATION, "validation")
+    held_out |= dict.fromkeys(SHAKESPEARE_TEST, "test")
     for file, path in fetch("shakespeare").items():
         name = file.removesuffix(".md")
-        split = "train"
-        if name in SHAKESPEARE_VALIDATION:
-            split = "validation"
-        elif name in SHAKESPEARE_TEST:
-            split = "test"
-        text = path.read_text(encoding="utf8")
-        plays[split][name] = parse_play(text, stage_directions=stage_directions)
+        plays[held_out.get(name, "train")][name] = parse_play(path.read_text(encoding="utf8"))
     return plays
 
 

@@ -22,11 +22,9 @@ import pooch
 from filelock import FileLock
 
 from utils.data import downloads
-from utils.data.downloads import DataError, compute_sha256, download_wheel, extract_member
+from utils.data.downloads import DataError
+from utils.data.downloads import compute_sha256 as compute_sha256  # who looks it up looks here
 from utils.runtime import ROOT
-
-__all__ = ["REGISTRY", "TIERS", "DataError", "compute_sha256", "download_wheel", "extract_member"]
-__all__ += ["fetch", "get_cache_folder", "get_folder", "load_pickled", "load_registry", "main"]
 
 REGISTRY = ROOT / "data" / "registry.toml"
 TIERS = ("authored", "checkpoint", "package", "web")
@@ -39,11 +37,7 @@ def load_registry() -> dict[str, dict]:
 
 
 def get_cache_folder() -> Path:
-    """Return the folder of downloaded files (`COURSE_CACHE` or the user's cache).
-
-    Raises:
-        DataError: there is no home folder, or the locale cannot name the folder.
-    """
+    """Return the folder of downloaded files (`COURSE_CACHE` or the user's cache), or raise."""
     try:
         chosen = os.environ.get("COURSE_CACHE") or pooch.os_cache("nlp-in-keras")
         folder = ROOT / Path(chosen).expanduser()
@@ -65,15 +59,8 @@ def get_folder(name: str, entry: dict) -> Path:
 def fetch(name: str) -> dict[str, Path]:
     """Bring a data set to this machine and return where its files lie.
 
-    Every file is checked against the registry. What is missing, or is not the registered file,
-    is fetched; it takes its place once all of it is complete and right. Two processes may call
-    this at the same time.
-
-    Args:
-        name: a name in `data/registry.toml`, for example `"movie-snippets"`.
-
-    Returns:
-        File name to its local path.
+    What is missing, or is not the registered file, is fetched; it takes its place once all of it
+    is complete and right. Two processes may call this at the same time. Return file name to path.
 
     Raises:
         DataError: unknown name, no network, no room, or a truncated, wrong or unreadable file.
@@ -117,9 +104,6 @@ def load_pickled(name: str, file_name: str) -> dict:
 
     A pickle can run code when it is read. So the bytes are read once, compared with the
     registry, and unpickled from memory; nothing else in the course unpickles.
-
-    Returns:
-        Array name to array.
     """
     content = fetch(name)[file_name].read_bytes()
     (file,) = [f for f in load_registry()[name]["files"] if f["name"] == file_name]
@@ -142,11 +126,8 @@ def _refuse_paths(name: str, entry: dict) -> None:
 
 def _list_wrong(folder: Path, entry: dict) -> list[dict]:
     """Return the registered files that are missing, or in whose place another file lies."""
-    return [
-        file
-        for file in entry["files"]
-        if not (path := folder / file["name"]).exists() or downloads.find_fault(path, file)
-    ]
+    paths = {folder / file["name"]: file for file in entry["files"]}
+    return [f for path, f in paths.items() if not path.exists() or downloads.find_fault(path, f)]
 
 
 def _renew(name: str, entry: dict, folder: Path) -> None:

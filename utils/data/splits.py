@@ -10,25 +10,13 @@ from utils.data.text import normalise_text
 
 
 def normalise(text: str) -> str:
-    """Reduce a text to what makes two copies of it the same: letters and digits.
-
-    Example:
-        >>> normalise("  ...a pretentious   MESS...")
-        'a pretentious mess'
-    """
+    """Reduce a text to what makes two copies of it the same: letters and digits."""
     text = unicodedata.normalize("NFKC", normalise_text(text)).casefold()
     return " ".join(re.sub(r"[\W_]+", " ", text).split())
 
 
 def assign_bucket(text: str, num_buckets: int, *, salt: str = "") -> int:
-    """Map a text to one of `num_buckets` by the sha256 of its normalised form.
-
-    Equal texts always land in the same bucket, so no copy stands on both sides of a split.
-
-    Example:
-        >>> assign_bucket("Dull!", 10) == assign_bucket("dull", 10)
-        True
-    """
+    """Map a text to a bucket by the sha256 of its normalised form: copies are never parted."""
     digest = hashlib.sha256((salt + normalise(text)).encode("utf8")).digest()
     return int.from_bytes(digest[:8], "big") % num_buckets
 

@@ -40,9 +40,8 @@ WORD_RULES = [
 def check_texts(texts: list[str]) -> list[str]:
     """Return a list of texts as it is, and refuse what is none.
 
-    Raises:
-        TypeError: `texts` is one string, or an item is not a string.
-        ValueError: an item holds half a character, which no file can hold.
+    One string, or an item that is not a string, is a `TypeError`; half a character, which no file
+    can hold, is a `ValueError`.
     """
     if isinstance(texts, str):
         raise TypeError(f"texts must be a list of texts, not one string; write [{texts[:20]!r}]")
@@ -53,12 +52,7 @@ def check_texts(texts: list[str]) -> list[str]:
 
 
 def check_text(text: str, *, name: str = "text") -> None:
-    """Refuse what is not a text, as `check_texts` does.
-
-    Args:
-        text: what should be a string.
-        name: what the error calls it.
-    """
+    """Refuse what is not a text, as `check_texts` does, and call it by this name."""
     if not isinstance(text, str):
         raise TypeError(
             f"{name} is {text!r:.60}, of type {type(text).__name__}; "
@@ -72,10 +66,9 @@ def check_text(text: str, *, name: str = "text") -> None:
 
 
 def normalise_text(text: str) -> str:
-    """Write in one way what looks the same: spaces, apostrophes, quotes, accents.
+    """Write in one way what looks the same: spaces, apostrophes, quotes, accents; not case.
 
-    Letters keep their case. What cannot be seen is removed. Nothing depends on the language of
-    the machine.
+    What cannot be seen is removed. Nothing depends on the language of the machine.
 
     Example:
         >>> normalise_text("\\ufeffIt isn’t\\u00a0Ame\\u0301lie…") == "It isn't Amélie..."
@@ -90,9 +83,8 @@ def normalise_text(text: str) -> str:
 def align_text(text: str) -> tuple[str, list[tuple[int, int]]]:
     """Normalise a text, and say where each character comes from.
 
-    Returns:
-        What `normalise_text` returns; and, for each character of it, the first character of
-        `text` that it stands for, and the first that it does not.
+    Return what `normalise_text` returns; and, for each character of it, the first character of
+    `text` that it stands for, and the first that it does not.
 
     Example:
         >>> align_text("\\ufeffe\\u0301…!")[1]
@@ -124,13 +116,9 @@ def split_words(text: str) -> list[str]:
 def build_vocabulary(texts: list[str], vocabulary_size: int) -> list[str]:
     """List the most frequent words, after the padding and the unknown token.
 
-    Args:
-        texts: the training texts, and only those.
-        vocabulary_size: most tokens to keep, the two special ones included.
-
-    Returns:
-        Token of each id: `""` is 0 (padding), `"[UNK]"` is 1. Equal counts are in order of
-        the alphabet, backwards, as in `keras.layers.TextVectorization`.
+    `texts` are those for training only. The place of a token is its id: `""` is 0 (padding),
+    `"[UNK]"` 1, and both count for `vocabulary_size`. Equal counts are in order of the alphabet,
+    backwards, as in `keras.layers.TextVectorization`.
 
     Example:
         >>> build_vocabulary(["a bad film", "a good film"], 4)
@@ -142,15 +130,7 @@ def build_vocabulary(texts: list[str], vocabulary_size: int) -> list[str]:
 
 
 def encode_texts(texts: list[str], vocabulary: list[str], sequence_length: int) -> np.ndarray:
-    """Turn texts into rows of token ids, cut or padded on the right to one length.
-
-    Args:
-        texts: B texts.
-        vocabulary: from `build_vocabulary`.
-        sequence_length: T.
-
-    Returns:
-        Token ids of shape (B, T), int64; 0 is padding, 1 an unknown word.
+    """Turn B texts into rows of token ids, cut or padded on the right: shape (B, T); 1 is unknown.
 
     Example:
         >>> encode_texts(["a dull film"], ["", "[UNK]", "film", "a"], 5)
@@ -167,15 +147,7 @@ def encode_texts(texts: list[str], vocabulary: list[str], sequence_length: int) 
 def look_up_vectors(vocabulary: list[str], rows: dict[str, int], table: np.ndarray) -> np.ndarray:
     """Collect the pre-trained vector of each token; a token without one gets a random vector.
 
-    Built in notebook 01, section 6.
-
-    Args:
-        vocabulary: V tokens.
-        rows: word to its row in `table`.
-        table: pre-trained vectors, shape (words, D).
-
-    Returns:
-        Array of shape (V, D), float32.
+    `rows` is word to its row in `table`, shape (words, D). The result has shape (V, D), float32.
     """
     random = np.random.default_rng(0)
     vectors = random.normal(0, 0.4, size=(len(vocabulary), table.shape[1])).astype("float32")

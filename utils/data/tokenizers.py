@@ -1,4 +1,7 @@
-"""Other tokens than words: characters, frequent words spelled otherwise, BPE, WordPiece."""
+"""Other tokens than words: characters, frequent words spelled otherwise, BPE, WordPiece.
+
+Built in notebook 02 (characters, words), 10 (BPE, WordPiece) and 12 (pieces).
+"""
 
 import heapq
 import itertools
@@ -10,6 +13,7 @@ import numpy as np
 from utils.data.masking import SPECIAL_TOKENS, pack_segments
 
 UNKNOWN = "[UNK]"
+Pair = tuple[str, str]
 
 
 def split_pieces(text: str) -> list[str]:
@@ -20,12 +24,11 @@ def split_pieces(text: str) -> list[str]:
         ['▁to', '▁be,', '▁', '▁or']
     """
     marked = text.replace(" ", "▁")
-    if marked and marked[0] != "▁":
-        marked = "▁" + marked
-    return re.findall("▁[^▁]*", marked)
+    start = "▁" if marked and not marked.startswith("▁") else ""
+    return re.findall("▁[^▁]*", start + marked)
 
 
-def merge_pair(tokens: list[str], pair: tuple[str, str]) -> list[str]:
+def merge_pair(tokens: list[str], pair: Pair) -> list[str]:
     """Join each occurrence of a pair of neighbours, from the left.
 
     Example:
@@ -40,26 +43,13 @@ def merge_pair(tokens: list[str], pair: tuple[str, str]) -> list[str]:
     return merged
 
 
-def train_bpe(
-    texts: list[str], vocabulary_size: int
-) -> tuple[dict[str, int], list[tuple[str, str]]]:
+def train_bpe(texts: list[str], vocabulary_size: int) -> tuple[dict[str, int], list[Pair]]:
     """Merge the most frequent pair of neighbours, again and again, until the vocabulary is full.
 
     Of equally frequent pairs the one with the smaller ids is merged: left id first, then
     right id. Ids are given to the unknown token, the characters by code point, and the
-    merges, in this order. The `tokenizers` library does the same. Counts change only in the
-    pieces that hold the merged pair, and each distinct piece is held once.
-
-    Args:
-        texts: the training texts.
-        vocabulary_size: tokens to stop at; fewer if no pair is left.
-
-    Returns:
-        Token to id, and the merges in the order learned.
-
-    Reference:
-        Sennrich, Haddow and Birch 2016, Neural Machine Translation of Rare Words with
-        Subword Units.
+    merges, in this order. The `tokenizers` library does the same. Return token to id, and the
+    merges in the order learned (Sennrich, Haddow and Birch 2016).
 
     Example:
         >>> train_bpe(["low low owl"], 7)[1]
@@ -96,18 +86,11 @@ def train_bpe(
     return vocabulary, merges
 
 
-def encode_bpe(
-    text: str, vocabulary: dict[str, int], merges: dict[tuple[str, str], int]
-) -> list[str]:
+def encode_bpe(text: str, vocabulary: dict[str, int], merges: dict[Pair, int]) -> list[str]:
     """Cut a text by applying the merges in the order in which they were learned.
 
-    Args:
-        text: any text; a character that is not in the vocabulary becomes `UNKNOWN`.
-        vocabulary: token to id, from `train_bpe`.
-        merges: pair to its place in the order.
-
-    Returns:
-        Tokens; joined, with "▁" as a space, they are the text, unknown characters aside.
+    A character that is not in the vocabulary becomes `UNKNOWN`. `merges` is pair to its place in
+    the order. The tokens, joined, with "▁" as a space, are the text, unknown characters aside.
     """
     encoded = []
     for piece in split_pieces(text):
@@ -123,22 +106,11 @@ def encode_bpe(
     return encoded
 
 
-def encode_wordpiece(
-    word: str, vocabulary: dict[str, int], *, prefix: str = "##", longest: int = 100
-) -> list[str]:
-    """Cut a word as WordPiece does: from the left, each time the longest token that fits.
+def encode_wordpiece(word: str, vocabulary: dict[str, int]) -> list[str]:
+    """Cut a word from the left, each time the longest token that fits (Wu et al. 2016, 4.1).
 
-    Args:
-        word: one word, normalised.
-        vocabulary: token to id; a token inside a word begins with `prefix`.
-        prefix: mark of a token that does not begin a word.
-        longest: characters of a word beyond which it is unknown.
-
-    Returns:
-        Tokens, or `[UNKNOWN]` for the whole word where a rest cannot be spelled.
-
-    Reference:
-        Wu et al. 2016, Google's Neural Machine Translation System, section 4.1.
+    A token that does not begin a word is marked "##". A word of more than 100 characters, or with
+    a rest that cannot be spelled, is `[UNKNOWN]` as a whole.
 
     Example:
         >>> encode_wordpiece("unable", {"un": 0, "unab": 1, "##able": 2, "##le": 3})
@@ -146,24 +118,18 @@ def encode_wordpiece(
     """
     tokens, start = [], 0
     while start < len(word):
-        mark = prefix if start else ""
+        mark = "##" if start else ""
         ends = range(len(word), start, -1)
         end = next((end for end in ends if mark + word[start:end] in vocabulary), None)
-        if end is None or len(word) > longest:
+        if end is None or len(word) > 100:
             return [UNKNOWN]
         tokens.append(mark + word[start:end])
         start = end
     return tokens
 
 
-# From text to token ids
-
-
 def encode_characters(text: str, alphabet: list[str]) -> np.ndarray:
-    """Turn a text into the ids of its characters, shape (N,). Built in notebook 02, section 1.
-
-    Raises:
-        KeyError: a character that is not in the alphabet.
+    """Turn a text into the ids of its characters, shape (N,); all must be in the alphabet.
 
     Example:
         >>> encode_characters("abba", ["a", "b"])
@@ -177,7 +143,7 @@ WORDS = re.compile(r" ?[A-Za-z]+|'[a-z]+|[^A-Za-z]")  # the pieces, joined, are 
 
 
 def build_word_tokens(text: str, vocabulary_size: int) -> list[str]:
-    """List every character of a text, then its most frequent words. From notebook 02, section 5.
+    """List every character of a text, then its most frequent words.
 
     Example:
         >>> build_word_tokens("to be to be", 6)
@@ -192,8 +158,7 @@ def build_word_tokens(text: str, vocabulary_size: int) -> list[str]:
 def encode_words(text: str, tokens: list[str]) -> np.ndarray:
     """Turn a text into ids of words; an unknown word is spelled, character by character.
 
-    Built in notebook 02, section 5. The tokens, joined, are the text again, so that the
-    probability of the tokens is one of the whole text.
+    The tokens, joined, are the text again: their probability is one of the whole text.
 
     Example:
         >>> encode_words("to be", ["o", "t", " be"])
@@ -207,16 +172,7 @@ def encode_words(text: str, tokens: list[str]) -> np.ndarray:
 
 
 def build_pieces(token_lists: list[list[str]], min_count: int) -> list[str]:
-    """List the special tokens, then the pieces that occur often enough, by the alphabet.
-
-    Built in notebook 12, section 2.
-
-    Args:
-        token_lists: WordPiece tokens of each training text, without special tokens.
-        min_count: times that a piece must occur.
-
-    Returns:
-        Piece of each id.
+    """List the special tokens, then the WordPiece tokens that occur often enough, by the alphabet.
 
     Example:
         >>> build_pieces([["a", "film"], ["film"]], 2)[5:]
@@ -230,18 +186,7 @@ def build_pieces(token_lists: list[list[str]], min_count: int) -> list[str]:
 def encode_pieces(
     token_lists: list[list[str]], pieces: list[str], sequence_length: int
 ) -> np.ndarray:
-    """Turn texts, cut into WordPiece tokens, into rows [CLS] ... [SEP] [PAD] of token ids.
-
-    Built in notebook 12, section 2.
-
-    Args:
-        token_lists: tokens of each of N texts, without special tokens.
-        pieces: from `build_pieces`; what is not in it becomes [UNK].
-        sequence_length: T.
-
-    Returns:
-        Token ids, shape (N, T).
-    """
+    """Turn N texts, cut into WordPiece tokens, into rows [CLS] ... [SEP] [PAD], shape (N, T)."""
     ids = {piece: token_id for token_id, piece in enumerate(pieces)}
     unknown, cls_id, sep_id = ids["[UNK]"], ids["[CLS]"], ids["[SEP]"]
     rows = [[ids.get(token, unknown) for token in tokens] for tokens in token_lists]

@@ -19,10 +19,7 @@ def read_conll(path: str | Path, encoding: str = "utf-8") -> list[Row]:
     """Read sentences of one token a line, its tag in the last column, blank lines between them.
 
     Tags are of BIO (also without B- where nothing is to be told apart), BILOU or BIOES. The text
-    of a sentence is its tokens with a space between them.
-
-    Raises:
-        ValueError: a line is not a token and a tag.
+    of a sentence is its tokens with a space between them. Any other line is a `ValueError`.
     """
     rows, tokens = [], []
     for line, content in enumerate([*read_file(path, encoding).split("\n"), ""], 1):
@@ -47,15 +44,8 @@ def read_conll(path: str | Path, encoding: str = "utf-8") -> list[Row]:
 def read_spans(path: str | Path, text: str, spans: str, encoding: str = "utf-8") -> list[Row]:
     """Read JSON lines of a text and its spans; offsets become those of its NFC form.
 
-    Args:
-        path: of the file.
-        text: key of the text.
-        spans: key of the list of spans, each [start, end, type] or an object with the keys
-            "start", "end" and "label".
-        encoding: of the file.
-
-    Raises:
-        ValueError: a text or span is not of this form, or a span does not lie in its text.
+    `text` and `spans` are keys; a span is [start, end, type], or an object with the keys "start",
+    "end" and "label". Any other, or one that does not lie in its text, is a `ValueError`.
     """
     rows = []
     for place, row in read_rows(path, [text, spans], encoding=encoding):
@@ -85,14 +75,10 @@ def _compose_span(place: str, text: str, span: list | dict) -> Span:
 
 
 def check_spans(rows: list[Row], *, whole_words: bool = True) -> None:
-    """Refuse spans that hold nothing, overlap, or begin or end inside a word.
+    """Refuse spans that hold nothing, overlap, or begin or end inside a word of spaCy's English.
 
-    Args:
-        rows: of sentences with spans in order.
-        whole_words: refuse the last kind, too; a word is a token of spaCy's English.
-
-    Raises:
-        ValueError: it names the first such span; or all ends are one too small.
+    The `ValueError` names the first of them, or says that all ends are one too small. Without
+    `whole_words` a span inside a word is right.
     """
     import spacy
 

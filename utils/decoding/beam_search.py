@@ -7,27 +7,15 @@ from utils.decoding.sampling import check_prompts, compile_with_weights, make_ca
 
 
 class BeamSearch:
-    """Look for the most likely text, `num_beams` at a time.
+    """Look for the most likely text of a `utils.models.gpt2.GPT2`, `num_beams` (K) at a time.
 
     Every turn extends each beam by every token and keeps the best of all. A text that met a
-    stop token stays as it is and competes on.
-
-    Args:
-        model: a `utils.models.gpt2.GPT2`.
-        num_beams: K.
-        length_penalty: texts are ranked by log-probability / length ** length_penalty; 0 ranks
-            by probability alone, and so prefers short texts where there is a stop token.
-        stop_tokens: ids of tokens that end a text.
+    stop token stays as it is and competes on. Texts are ranked by log-probability / length **
+    length_penalty; 0 ranks by probability alone, and so prefers short texts where there are
+    `stop_tokens`.
     """
 
-    def __init__(
-        self,
-        model,
-        *,
-        num_beams: int,
-        length_penalty: float = 0.0,
-        stop_tokens: tuple[int, ...] = (),
-    ):
+    def __init__(self, model, *, num_beams: int, length_penalty: float = 0.0, stop_tokens=()):
         if num_beams < 1:
             raise ValueError(f"num_beams must be at least 1, not {num_beams}")
         self.model, self.num_beams, self.length_penalty = model, num_beams, length_penalty
@@ -37,8 +25,7 @@ class BeamSearch:
     def __call__(self, prompt, max_new_tokens: int) -> list[tuple[np.ndarray, float]]:
         """Return the beams, best first: new tokens (stop token left out), log-probability.
 
-        Raises:
-            ValueError: as `Generator`.
+        Errors as those of `Generator`.
         """
         config = self.model.config
         check_prompts([prompt], max_new_tokens, config.context_length, config.vocabulary_size)

@@ -6,26 +6,14 @@ from keras import ops
 
 
 def filter_logits(logits, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0):
-    """Sharpen the scores of the next token, and rule out the tokens of the tail.
+    """Sharpen the scores (B, V) of the next token, and rule out the tokens of the tail.
 
-    Args:
-        logits: scores of the next token, shape (B, V).
-        temperature: the scores are divided by it: below 1 the likely tokens gain, above 1
-            the unlikely ones.
-        top_k: keep the `top_k` most likely tokens; 0 keeps all.
-        top_p: of these, keep the fewest tokens that together have at least this
-            probability; 1 keeps all.
-
-    Returns:
-        Scores of the same shape; a token that is ruled out has about -1e9. Equal scores
-        stay or go together.
-
-    Raises:
-        ValueError: a setting is out of range.
-
-    Reference:
-        Fan et al. 2018, Hierarchical Neural Story Generation (top-k); Holtzman et al. 2020,
-        The Curious Case of Neural Text Degeneration, section 3.1 (top-p).
+    They are divided by the temperature: below 1 the likely tokens gain, above 1 the unlikely ones.
+    The `top_k` most likely tokens are kept; 0 keeps all. Of these, the fewest tokens are kept that
+    together have at least the probability `top_p`; 1 keeps all. A token that is ruled out gets
+    about -1e9. Equal scores stay or go together. Raises ValueError if a setting is out of range.
+    Reference: Fan et al. 2018, Hierarchical Neural Story Generation (top-k); Holtzman et al. 2020,
+    The Curious Case of Neural Text Degeneration, section 3.1 (top-p).
 
     Example:
         >>> logits = np.log([[0.5, 0.3, 0.15, 0.05]])
@@ -34,10 +22,9 @@ def filter_logits(logits, *, temperature: float = 1.0, top_k: int = 0, top_p: fl
         [[0.625, 0.375, 0.0, 0.0]]
     """
     if not (temperature > 0 and top_k >= 0 and 0 < top_p <= 1):
-        raise ValueError(
-            "temperature must be above 0, top_k at least 0, top_p above 0 and at most 1; "
-            f"got {temperature}, {top_k}, {top_p} (the most likely token: `top_k=1`)"
-        )
+        rule = "temperature must be above 0, top_k at least 0, top_p above 0 and at most 1"
+        got = f"{temperature}, {top_k}, {top_p} (the most likely token: `top_k=1`)"
+        raise ValueError(f"{rule}; got {got}")
     logits = keras.ops.convert_to_tensor(logits) / temperature
     size = logits.shape[-1]
     if 0 < top_k < size:
@@ -57,30 +44,16 @@ def draw_gumbel(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
 
     `argmax(logits + noise)` is token v with probability `softmax(logits)[v]`. The noise is
     drawn before a compiled loop starts, so the loop itself is free of chance.
-
-    Reference:
-        Maddison et al. 2014, A* Sampling, section 2.
-
-    Example:
-        >>> draw_gumbel((2, 3)).shape
-        (2, 3)
+    Reference: Maddison et al. 2014, A* Sampling, section 2.
     """
     return np.random.default_rng(seed).gumbel(size=shape).astype("float32")
 
 
-# Against repetition
-
-
 def penalise_repetition(logits, seen, penalty: float):
-    """Lower the scores of tokens that stand in the text already. Built in notebook 06.
+    """Lower the scores (B, V) of tokens that are seen in the text already. Built in notebook 06.
 
-    Args:
-        logits: scores of the next token, shape (B, V).
-        seen: which tokens stand in the text, shape (B, V).
-        penalty: a score above 0 is divided by it, one below 0 multiplied; 1 changes nothing.
-
-    Reference:
-        Keskar et al. 2019, CTRL, section 4.1.
+    A score above 0 is divided by the penalty, one below 0 multiplied; 1 changes nothing.
+    Reference: Keskar et al. 2019, CTRL, section 4.1.
 
     Example:
         >>> found = penalise_repetition(np.array([[2.0, -2.0, 2.0]]), [[True, True, False]], 2.0)
@@ -92,17 +65,10 @@ def penalise_repetition(logits, seen, penalty: float):
 
 
 def find_repeated_ngrams(token_ids, num_padding, t, n: int, vocabulary_size: int):
-    """Mark the tokens that would repeat an n-gram; for one list, see exercise 2 of notebook 06.
+    """Mark, in (B, V), the tokens that have followed the last n - 1 tokens before.
 
-    Args:
-        token_ids: texts, shape (B, T), of which the first `t` tokens are there.
-        num_padding: tokens at the start of each text that do not count, shape (B,).
-        t: place of the next token.
-        n: tokens in an n-gram.
-        vocabulary_size: V.
-
-    Returns:
-        True for each token that has followed the last n - 1 tokens before; shape (B, V).
+    Of the texts (B, T) the first `t` tokens are there, and the first `num_padding` (B,) do not
+    count. For one list, see exercise 2 of notebook 06.
 
     Example:
         >>> text = np.array([[1, 2, 3, 1, 2, 0]])
@@ -123,16 +89,7 @@ def find_repeated_ngrams(token_ids, num_padding, t, n: int, vocabulary_size: int
 
 
 def mark_tokens(token_ids, chosen, vocabulary_size: int):
-    """Mark the tokens that stand at some places of a text.
-
-    Args:
-        token_ids: shape (B, T).
-        chosen: the places that count, shape (B, T).
-        vocabulary_size: V.
-
-    Returns:
-        True for each token that stands at one of them, shape (B, V).
-    """
+    """Mark, in (B, V), the tokens that stand at the chosen places (B, T) of texts (B, T)."""
     B, T = token_ids.shape
     rows = ops.cast(ops.repeat(ops.arange(B), T), "int32")
     places = ops.stack([rows, ops.cast(ops.reshape(token_ids, (-1,)), "int32")], axis=1)

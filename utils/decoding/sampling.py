@@ -10,15 +10,8 @@ import numpy as np
 from keras import ops
 
 from utils.backends import compile_function
-from utils.decoding.filters import (
-    draw_gumbel,
-    filter_logits,
-    find_repeated_ngrams,
-    mark_tokens,
-    penalise_repetition,
-)
-
-# Generation with a cache of keys and values
+from utils.decoding import filters
+from utils.decoding.filters import draw_gumbel, filter_logits
 
 
 def round_up(length: int, multiple: int, most: int) -> int:
@@ -32,15 +25,9 @@ def round_up(length: int, multiple: int, most: int) -> int:
 
 
 def pad_left(texts: list, *, multiple: int = 1, longest: int = 10**9):
-    """Put texts of unequal length into one array, padded on the left with zeros.
+    """Put lists of token ids into one array (B, T), zeros on the left; also return how many (B,).
 
-    Args:
-        texts: lists of token ids.
-        multiple: the length is rounded up to a multiple of this ...
-        longest: ... but not above this.
-
-    Returns:
-        Token ids (B, T), and the padding of each text (B,).
+    T is rounded up to a multiple, but not above `longest`.
 
     Example:
         >>> pad_left([[1, 2, 3], [4]])[0].tolist()
@@ -52,13 +39,7 @@ def pad_left(texts: list, *, multiple: int = 1, longest: int = 10**9):
 
 
 def make_cache(model, batch_size: int, length: int) -> tuple:
-    """Return room for keys and values of `length` tokens: two arrays a block. From notebook 06.
-
-    Args:
-        model: a `utils.models.gpt2.GPT2`.
-        batch_size: B.
-        length: T.
-    """
+    """Return room for keys and values of `length` tokens: two arrays a block. From notebook 06."""
     H, D = model.config.num_heads, model.config.hidden_dim
     empty = ops.zeros((batch_size, H, length, D // H), dtype=model.compute_dtype)
     return tuple((empty, empty) for _ in model.blocks)
@@ -68,10 +49,8 @@ def check_prompts(prompts: list, max_new_tokens: int, context_length: int, vocab
     """Raise ValueError if a model cannot go on from these prompts."""
     lengths = [len(prompt) for prompt in prompts]
     if not lengths or min(lengths) < 1:
-        raise ValueError(
-            "a prompt needs at least one token; to begin from nothing, give the token that stands "
-            "between texts, <|endoftext|>"
-        )
+        way_out = "to begin from nothing, give the token that stands between texts, <|endoftext|>"
+        raise ValueError(f"a prompt needs at least one token; {way_out}")
     if max_new_tokens < 1:
         raise ValueError(f"max_new_tokens must be at least 1, not {max_new_tokens}")
     if max(lengths) + max_new_tokens > context_length:
@@ -90,8 +69,6 @@ def compile_with_weights(model, function):
 
     So the program uses the weights of the moment, and holds no copy of them.
     """
-    from utils.backends import compile_function
-
     variables = model.variables
 
     def call(weights, *arguments):
@@ -103,24 +80,17 @@ def compile_with_weights(model, function):
 
 
 class Generator:
-    """Generate text with a GPT-2 in one compiled loop.
+    """Generate text with a `utils.models.gpt2.GPT2` in one compiled loop.
 
     The prompts but for their last tokens are read at once, into a cache that has room for
     everything. Each turn of the loop reads one token, adds its keys and values to the cache and
     chooses the next token. Weights are arguments of the compiled program: it can be used while a
     model is trained.
 
-    Args:
-        model: a `utils.models.gpt2.GPT2`.
-        temperature: 0 chooses the most likely token; see `filter_logits` for more than 0.
-        top_k: as in `filter_logits`.
-        top_p: as in `filter_logits`.
-        repetition_penalty: see `penalise_repetition`.
-        no_repeat_ngram_size: n, where no n-gram may occur twice in a text; 0 allows all.
-        stop_tokens: ids of tokens that end a text.
-
-    Raises:
-        ValueError: a setting is out of range.
+    Temperature 0 chooses the most likely token; for more, and `top_k`, `top_p`, see
+    `filter_logits`; for `repetition_penalty`, see `penalise_repetition`. No n-gram of
+    `no_repeat_ngram_size` tokens may occur twice in a text; 0 allows all. `stop_tokens` are ids of
+    tokens that end a text. Raises ValueError if a setting is out of range.
     """
 
     def __init__(
@@ -136,36 +106,22 @@ class Generator:
     ):
         self.filters = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
         if repetition_penalty <= 0 or no_repeat_ngram_size < 0:
-            raise ValueError(
-                "repetition_penalty must be above 0 (1: none), no_repeat_ngram_size at least 0; "
-                f"got {repetition_penalty}, {no_repeat_ngram_size}"
-            )
+            rule = "repetition_penalty must be above 0 (1: none), no_repeat_ngram_size at least 0"
+            raise ValueError(f"{rule}; got {repetition_penalty}, {no_repeat_ngram_size}")
         filter_logits(np.zeros((1, 2)), **(self.filters | {"temperature": temperature or 1.0}))
         self.model, self.penalty, self.n = model, repetition_penalty, no_repeat_ngram_size
         self.stop_tokens = tuple(stop_tokens)
         self.read_prompts = compile_with_weights(model, self._read_prompts)
         self.choose_tokens = compile_with_weights(model, self._choose_tokens)
 
-    def __call__(
-        self, prompts: list, max_new_tokens: int, *, seed: int = 0, noise=None
-    ) -> list[np.ndarray]:
-        """Generate the texts that follow the prompts.
+    def __call__(self, prompts: list, max_new_tokens: int, **chance) -> list[np.ndarray]:
+        """Return the new tokens of each text, up to its stop token, which is left out.
 
-        Args:
-            prompts: lists of token ids, of any lengths.
-            max_new_tokens: the most tokens to add to each.
-            seed: of the noise; the same seed gives the same texts. Not used by temperature 0.
-            noise: drawn by the caller instead, shape (max_new_tokens, B, V).
-
-        Returns:
-            The new tokens of each text, up to its stop token, which is left out.
-
-        Raises:
-            ValueError: an empty prompt, or more tokens than the context holds.
+        The prompts are lists of token ids, of any lengths; `chance` is the `seed` of the noise,
+        which temperature 0 does not use, or the `noise` itself, shape (max_new_tokens, B, V).
+        Raises ValueError if a prompt is empty, or there are more tokens than the context holds.
         """
-        parts = self.stream(
-            prompts, max_new_tokens, seed=seed, noise=noise, num_tokens=max_new_tokens
-        )
+        parts = self.stream(prompts, max_new_tokens, num_tokens=max_new_tokens, **chance)
         new = np.concatenate(list(parts), axis=1)
         ends = np.isin(new, self.stop_tokens)
         lengths = np.where(ends.any(axis=1), ends.argmax(axis=1), new.shape[1])
@@ -174,11 +130,9 @@ class Generator:
     def stream(
         self, prompts: list, max_new_tokens: int, *, seed: int = 0, noise=None, num_tokens: int = 8
     ) -> Iterator[np.ndarray]:
-        """Generate as `__call__` does and hand out every few tokens as they come.
+        """Generate as `__call__` does and yield every few tokens as they come: (B, num_tokens).
 
-        Yields:
-            The next `num_tokens` tokens of every text, shape (B, num_tokens); fewer at the end.
-            After its stop token, a text repeats that token.
+        There are fewer at the end. After its stop token, a text repeats that token.
         """
         config = self.model.config
         check_prompts(prompts, max_new_tokens, config.context_length, config.vocabulary_size)
@@ -193,9 +147,9 @@ class Generator:
             if noise is None:
                 noise = draw_gumbel((max_new_tokens, B, config.vocabulary_size), seed)
             noise = np.pad(noise, ((0, room - max_new_tokens), (0, 0), (0, 0)))
-        noise, num_padding = ops.convert_to_tensor(noise), ops.convert_to_tensor(num_padding)
-        tokens = ops.convert_to_tensor(np.pad(given, ((0, 0), (0, room))))
-        cache, seen = self.read_prompts(ops.convert_to_tensor(given), tokens, num_padding)
+        arrays = given, np.pad(given, ((0, 0), (0, room))), num_padding, noise
+        given, tokens, num_padding, noise = map(ops.convert_to_tensor, arrays)
+        cache, seen = self.read_prompts(given, tokens, num_padding)
         first = t = ops.convert_to_tensor(P, "int32")
         state = (t, tokens, ops.zeros((B,), "bool"), seen, cache)
         for start in range(P, P + max_new_tokens, num_tokens):
@@ -215,7 +169,7 @@ class Generator:
         seen = ops.zeros((B, 1), "bool")
         if self.penalty != 1:
             real = ops.arange(P)[None] >= num_padding[:, None]
-            seen = mark_tokens(given, real, self.model.config.vocabulary_size)
+            seen = filters.mark_tokens(given, real, self.model.config.vocabulary_size)
         return cache, seen
 
     def _choose_tokens(self, state, first, end, num_padding, noise):
@@ -230,9 +184,9 @@ class Generator:
             x, cache = self.model.compute_hidden_states(last, num_padding, cache, start=t - 1)
             logits = ops.cast(self.model.compute_logits(x[:, 0]), "float32")
             if self.penalty != 1:
-                logits = penalise_repetition(logits, seen, self.penalty)
+                logits = filters.penalise_repetition(logits, seen, self.penalty)
             if self.n:
-                repeated = find_repeated_ngrams(tokens, num_padding, t, self.n, V)
+                repeated = filters.find_repeated_ngrams(tokens, num_padding, t, self.n, V)
                 logits = ops.where(repeated, -1e9, logits)
             if self.filters["temperature"] > 0:
                 logits = filter_logits(logits, **self.filters) + noise[t - first]
@@ -251,13 +205,9 @@ class Generator:
 def build_generator(model: keras.Model, **settings):
     """Return a function that generates text in one compiled loop. Built in notebook 02, section 8.
 
-    Args:
-        model: from `build_language_model`; its weights at the first call are used.
-        settings: of `filter_logits`.
-
-    Returns:
-        A function from given tokens (T, B), -1 where one is to be chosen, and noise (T, B, V)
-        to tokens (T, B).
+    It goes from given tokens (T, B), -1 where one is to be chosen, and noise (T, B, V) to tokens
+    (T, B), with the weights that a model of `build_language_model` has at the first call. The
+    settings are those of `filter_logits`.
     """
     embedding, cell = model.get_layer("embedding"), model.get_layer("recurrent").cell
     score = model.get_layer("logits")

@@ -12,14 +12,9 @@ from utils.data.masking import pack_segments
 from utils.data.pairs import encode_tokens, split_sentence
 from utils.data.text import check_texts, encode_texts
 from utils.data.tokenizers import encode_pieces, encode_words
+from utils.decoding import translation
 from utils.decoding.filters import draw_gumbel
 from utils.decoding.sampling import Generator, build_generator
-from utils.decoding.translation import (
-    build_beam_decoder,
-    build_greedy_decoder,
-    build_prefix_decoder,
-    translate_texts,
-)
 
 
 def check_size(size: int, tokens: int, name: str) -> None:
@@ -31,28 +26,21 @@ def check_size(size: int, tokens: int, name: str) -> None:
 def encode_rows(texts: list[str], sequence_length: int, vocabulary, tokenizer) -> np.ndarray:
     """Turn texts into rows of token ids (B, T), as the model read them in its training.
 
-    Args:
-        texts: B texts.
-        sequence_length: T.
-        vocabulary: words; with a tokenizer, the pieces that have an id.
-        tokenizer: of the `tokenizers` library; None cuts by `utils.data.text.split_words`.
+    `vocabulary` holds words, cut by `utils.data.text.split_words`; with a tokenizer of the
+    `tokenizers` library, the pieces that have an id.
     """
     if tokenizer is None:
         return encode_texts(texts, vocabulary, sequence_length)
     encodings = tokenizer.encode_batch(texts, add_special_tokens=False)
     if vocabulary is not None:
         return encode_pieces([e.tokens for e in encodings], vocabulary, sequence_length)
-    cls_id, sep_id = map(tokenizer.token_to_id, ("[CLS]", "[SEP]"))
-    rows = [pack_segments(e.ids, None, cls_id, sep_id, sequence_length)[0] for e in encodings]
+    ends = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+    rows = [pack_segments(e.ids, None, *ends, sequence_length)[0] for e in encodings]
     return np.array(rows, "int32").reshape(-1, sequence_length)
 
 
 class KeptModel:
-    """A model from numbers to numbers, and what the others share.
-
-    Args:
-        model: the `keras.Model`, which can go on training.
-    """
+    """A model from numbers to numbers, which can go on training, and what the others share."""
 
     rule: str | None = None  # what cuts a text into tokens
     probe: str | None = None  # its token ids are in card.json: load notices if they change
@@ -61,7 +49,6 @@ class KeptModel:
         self.model = model
 
     def predict(self, inputs):
-        """Return what `model.predict` returns."""
         return self.model.predict(inputs, verbose=0)
 
 
@@ -79,7 +66,6 @@ class TextModel(KeptModel):
         self.rule = "tokenizer.json" if tokenizer else "utils.data.text.split_words"
 
     def encode(self, texts) -> np.ndarray:
-        """Return token ids (B, T)."""
         texts = check_texts(texts)
         return encode_rows(texts, self.sequence_length, self.vocabulary, self.tokenizer)
 
@@ -87,11 +73,8 @@ class TextModel(KeptModel):
 class Classifier(TextModel):
     """A model from token ids to the probability of each class, or of the second of two.
 
-    Args:
-        model: the model.
-        labels: a name for each class.
-        threshold: where there are two, the probability above which the second is chosen.
-        text: arguments of `TextModel`.
+    `labels` names the classes; where there are two, `threshold` is the probability above which the
+    second is chosen. `text` goes to `TextModel`.
     """
 
     def __init__(self, model, *, labels: list[str], threshold: float = 0.5, **text):
@@ -128,8 +111,7 @@ class WordModel(TextModel):
     def predict(self, texts, *, count: int = 5) -> list[list[dict[str, float]]]:
         """Return for each [MASK] of each text the likeliest tokens and their probabilities.
 
-        Raises:
-            ValueError: a text has no [MASK].
+        Raises ValueError if a text has no [MASK].
         """
         tokens, found = self.tokens, []
         for text, row in zip(texts, self.encode(texts), strict=True):
@@ -145,14 +127,10 @@ class WordModel(TextModel):
 
 
 class Translator(KeptModel):
-    """A model of `utils.models.seq2seq.build_translator`.
+    """A model of `utils.models.seq2seq.build_translator`; vocabularies of `build_token_vocabulary`.
 
-    Args:
-        model: the model.
-        source_vocabulary: from `build_token_vocabulary`.
-        target_vocabulary: likewise.
-        length: most tokens of a translation.
-        beam_width: prefixes kept for each sentence; 1 is greedy.
+    `length` is that of the longest translation in tokens, `beam_width` as of a decoder; 1 is
+    greedy.
     """
 
     rule, probe = "utils.data.pairs.split_sentence", TextModel.probe
@@ -164,20 +142,18 @@ class Translator(KeptModel):
         self.length, self.beam_width = length, beam_width
 
     def encode(self, texts) -> np.ndarray:
-        """Return token ids (B, T)."""
         return encode_tokens([split_sentence(t) for t in check_texts(texts)], self.vocabularies[0])
 
     @functools.cached_property
     def decode(self):
-        """The compiled decoder."""
         if self.beam_width == 1:
-            return build_greedy_decoder(self.model, self.length)
-        return build_beam_decoder(self.model, self.length, self.beam_width)
+            return translation.build_greedy_decoder(self.model, self.length)
+        return translation.build_beam_decoder(self.model, self.length, self.beam_width)
 
     def translate(self, texts) -> list[str]:
         """Return the translation of each text."""
         texts = check_texts(texts)
-        return translate_texts(self.decode, texts, *self.vocabularies) if texts else []
+        return translation.translate_texts(self.decode, texts, *self.vocabularies) if texts else []
 
 
 class TransformerTranslator(Translator):
@@ -185,17 +161,11 @@ class TransformerTranslator(Translator):
 
     @functools.cached_property
     def decode(self):
-        """The compiled decoder."""
-        return build_prefix_decoder(self.model, self.length, self.beam_width)
+        return translation.build_prefix_decoder(self.model, self.length, self.beam_width)
 
 
 class LanguageModel(KeptModel):
-    """A model of `utils.models.rnn.build_language_model`.
-
-    Args:
-        model: the model.
-        vocabulary: characters, or characters and words, as `encode_words` reads them.
-    """
+    """A model of `utils.models.rnn.build_language_model`; the vocabulary as for `encode_words`."""
 
     rule = "utils.data.tokenizers.encode_words"
 
@@ -206,20 +176,15 @@ class LanguageModel(KeptModel):
         self.build_generator = functools.cache(functools.partial(build_generator, model))
 
     def encode(self, texts) -> list[np.ndarray]:
-        """Return the token ids of each text."""
         try:
             return [encode_words(text, self.vocabulary) for text in check_texts(texts)]
         except KeyError as error:
             raise ValueError(f"the model has never seen the character {error}") from None
 
     def generate(self, prompt: str, *, max_new_tokens: int = 200, seed: int = 0, **settings) -> str:
-        """Return the prompt and what the model writes after it.
+        """Return the prompt, of at least one character, and what the model writes after it.
 
-        Args:
-            prompt: a text of at least one character.
-            max_new_tokens: tokens that it writes.
-            seed: the same seed gives the same text.
-            settings: temperature, top_k and top_p, as of `utils.decoding.filters.filter_logits`.
+        `settings` are those of `utils.decoding.filters.filter_logits`.
         """
         (prompt_ids,) = self.encode([prompt])
         if len(prompt_ids) == 0:
@@ -231,12 +196,7 @@ class LanguageModel(KeptModel):
 
 
 class GPT2Writer(KeptModel):
-    """A `utils.models.gpt2.GPT2`.
-
-    Args:
-        model: the model.
-        tokenizer: of the `tokenizers` library; it may have fewer tokens than the model.
-    """
+    """A `utils.models.gpt2.GPT2` and a tokenizer of `tokenizers`, which may have fewer tokens."""
 
     rule, probe = "tokenizer.json", TextModel.probe
 
@@ -248,17 +208,13 @@ class GPT2Writer(KeptModel):
         self.build_generator = functools.cache(functools.partial(Generator, model))
 
     def encode(self, texts) -> list[list[int]]:
-        """Return the token ids of each text."""
         return [encoding.ids for encoding in self.tokenizer.encode_batch(check_texts(texts))]
 
     def generate(self, prompt: str, *, max_new_tokens: int = 50, seed: int = 0, **settings) -> str:
         """Return the prompt and what the model writes after it, up to the end of the text.
 
-        Args:
-            prompt: a text of at least one token.
-            max_new_tokens: the most tokens that it writes.
-            seed: the same seed gives the same text; temperature 0, the default, uses none.
-            settings: as of `utils.decoding.sampling.Generator`.
+        The prompt has at least one token. `settings` are those of
+        `utils.decoding.sampling.Generator`; temperature 0, its default, needs no seed.
         """
         prompts, end = self.encode([prompt]), self.tokenizer.token_to_id("<|endoftext|>")
         stop_tokens = () if end is None else (end,)

@@ -1,36 +1,24 @@
 """Decoders of the translators: greedy and with a beam, in one compiled loop.
 
 Built step by step in notebooks 05 and 09. Shapes: B batch, S source tokens, V target vocabulary,
-K beam width.
+K beam width. A decoder uses the weights that its model has at the first call; `length` is that of
+the longest translation in tokens, `[END]` included.
 """
 
 import keras
 import numpy as np
 
 from utils.backends import compile_function
-from utils.data.pairs import (
-    END,
-    PADDING,
-    START,
-    decode_tokens,
-    encode_tokens,
-    join_tokens,
-    split_sentence,
-)
+from utils.data import pairs
+from utils.data.pairs import END, PADDING, START
 from utils.models.seq2seq import encode_source, score_next
 
 
 def build_greedy_decoder(model: keras.Model, length: int):
     """Return a compiled function that always goes on with the likeliest token.
 
-    Built in notebook 05, section 3.
-
-    Args:
-        model: from `build_translator`; its weights at the first call are used.
-        length: most tokens of a translation, `[END]` included.
-
-    Returns:
-        A function from source_ids (B, S) to token ids (B, length); padding follows `[END]`.
+    Built in notebook 05, section 3. It goes from source_ids (B, S) to token ids (B, length);
+    padding follows `[END]`. The model is from `build_translator`.
     """
 
     def decode(source_ids):
@@ -54,16 +42,10 @@ def build_greedy_decoder(model: keras.Model, length: int):
 def choose_prefixes(totals, last, nats):
     """Choose the K likeliest ways to make K prefixes one token longer. From notebook 05, section 6.
 
-    A prefix that has ended goes on with padding, at no cost.
-
-    Args:
-        totals: log probabilities of the prefixes, shape (B, K).
-        last: their last tokens, shape (B K,).
-        nats: log probabilities of the next token, shape (B K, V).
-
-    Returns:
-        The new totals (B, K); for each new prefix the row of the one it makes longer (B K,); and
-        its last token (B K,).
+    A prefix that has ended goes on with padding, at no cost. From the prefixes' log probabilities
+    `totals` (B, K), their last tokens (B K,) and the log probabilities `nats` of the next (B K, V)
+    to the new totals (B, K), for each new prefix the row of the one it makes longer (B K,), and its
+    last token (B K,).
     """
     (B, K), V = totals.shape, nats.shape[-1]
     ended = keras.ops.logical_or(last == END, last == PADDING)[:, None]
@@ -77,27 +59,18 @@ def choose_prefixes(totals, last, nats):
 
 
 def build_beam_decoder(model: keras.Model, length: int, beam_width: int, *, penalty: float = 0.0):
-    """Return a compiled function that follows the `beam_width` likeliest prefixes.
+    """Return a compiled function that follows the K = `beam_width` likeliest prefixes.
 
-    Built in notebook 05, section 6.
-
-    Args:
-        model: from `build_translator`; its weights at the first call are used.
-        length: most tokens of a translation, `[END]` included.
-        beam_width: K, prefixes kept for each sentence.
-        penalty: at the end the log probability is divided by (tokens ** penalty); 0 leaves it.
-
-    Returns:
-        A function from source_ids (B, S) to token ids (B, K, length) and their scores (B, K),
-        best first.
+    Built in notebook 05, section 6. It goes from source_ids (B, S) to token ids (B, K, length) and
+    their scores (B, K), best first. At the end the log probability is divided by (tokens **
+    penalty); 0 leaves it. The model is from `build_translator`.
     """
 
     def decode(source_ids):
         B, K = source_ids.shape[0], beam_width
-        encoded = encode_source(model, source_ids)
-        memory, mask, *states = (
-            keras.ops.repeat(x, K, axis=0) for x in (*encoded[:2], *encoded[2])
-        )
+        memory, mask, states = encode_source(model, source_ids)
+        repeated = [keras.ops.repeat(x, K, axis=0) for x in (memory, mask, *states)]
+        memory, mask, *states = repeated
 
         def step(t, carry):
             token_ids, last, totals, states = carry  # (L, B K), (B K,), (B, K), [(B K, D)] * 2
@@ -124,17 +97,10 @@ def build_beam_decoder(model: keras.Model, length: int, beam_width: int, *, pena
 
 
 def translate(decode, source_ids: np.ndarray, *, batch_size: int = 256) -> np.ndarray:
-    """Run a decoder over any number of sentences, in batches of one shape.
+    """Run a decoder over N sentences (N, S), in batches of one shape: token ids (N, length).
 
-    Built in notebook 05, section 3.
-
-    Args:
-        decode: from `build_greedy_decoder` or `build_beam_decoder` (of which the best is kept).
-        source_ids: shape (N, S).
-        batch_size: sentences decoded side by side; the last batch is filled with padding.
-
-    Returns:
-        Token ids, shape (N, length).
+    Built in notebook 05, section 3. Of the beams the best is kept; the last batch is filled with
+    padding.
     """
     found = []
     for i in range(0, len(source_ids), batch_size):
@@ -151,32 +117,22 @@ def translate_texts(
 ) -> list[str]:
     """Translate raw texts. Built in notebook 05, section 3.
 
-    Args:
-        decode: from `build_greedy_decoder` or `build_beam_decoder`.
-        texts: of any content; what holds no word or mark is translated by "".
-        source_vocabulary: from `build_token_vocabulary`.
-        target_vocabulary: likewise.
+    What holds no word or mark is translated by "". The vocabularies are from
+    `build_token_vocabulary`.
     """
-    sentences = [split_sentence(text) for text in texts]
-    token_ids = encode_tokens(sentences, source_vocabulary)
-    found = decode_tokens(translate(decode, token_ids, batch_size=1), target_vocabulary)
-    return [join_tokens(f) if s else "" for s, f in zip(sentences, found, strict=True)]
+    sentences = [pairs.split_sentence(text) for text in texts]
+    token_ids = pairs.encode_tokens(sentences, source_vocabulary)
+    found = pairs.decode_tokens(translate(decode, token_ids, batch_size=1), target_vocabulary)
+    return [pairs.join_tokens(f) if s else "" for s, f in zip(sentences, found, strict=True)]
 
 
 def build_prefix_decoder(model: keras.Model, length: int, beam_width: int = 1):
-    """Return a compiled function that translates, greedily or with a beam.
+    """Return a compiled function that translates, greedily (K = 1) or with a beam of K.
 
-    Built in notebook 09, section 8. Each step runs the decoder over the whole prefix, padded to
-    `length`, and uses the scores at its last token. The loop ends when all prefixes have ended.
-
-    Args:
-        model: from `build_transformer`; its weights at the first call are used.
-        length: most tokens of a translation, `[END]` included.
-        beam_width: K, prefixes kept for each sentence; 1 is greedy.
-
-    Returns:
-        A function from source_ids (B, S) to token ids (B, K, length) and their log
-        probabilities (B, K), best first.
+    Built in notebook 09, section 8. Each step runs the decoder of `build_transformer` over the
+    whole prefix, padded to `length`, and uses the scores at its last token. The loop ends when all
+    prefixes have ended. It goes from source_ids (B, S) to token ids (B, K, length) and their log
+    probabilities (B, K), best first.
     """
     decoder, score = model.get_layer("decoder"), model.get_layer("logits")
 

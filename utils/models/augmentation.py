@@ -1,15 +1,13 @@
 """Changed copies of training texts. Built step by step in notebook 07.
 
-A method is a function `text, rng, strength -> text`: `rng` is a `numpy.random.Generator`, and
-`strength`, from 0 to 1, is the share of words that are changed (at least one, where one can be;
-none at 0). The text comes back as the words of `utils.data.text.split_words`, joined by spaces:
-lower case, clitics and punctuation set apart. The models of the course read it as before. A text
-without words comes back as "", any other never does.
+A method is a function `text, rng, strength -> text`: `strength`, from 0 to 1, is the share of words
+that are changed (at least one, where one can be; none at 0), put in or swapped; words that are
+`protected` stay. The text comes back as the words of `utils.data.text.split_words`, joined by
+spaces: lower case, clitics and punctuation set apart. The models of the course read it as before. A
+text without words comes back as "", any other never does.
 
 Shapes: B texts in the batch, N texts, T tokens, D numbers in a vector.
-
-Reference:
-    Wei and Zou 2019, EDA: Easy Data Augmentation Techniques, section 2.
+Reference: Wei and Zou 2019, EDA: Easy Data Augmentation Techniques, section 2.
 """
 
 import re
@@ -20,23 +18,20 @@ import numpy as np
 
 from utils.data.text import split_words
 
-Method = Callable[[str, np.random.Generator, float], str]
+Rng = np.random.Generator
+Method = Callable[[str, Rng, float], str]
+Translate = Callable[[list[str]], list[str]]
 
-VOWEL_SOUND = re.compile(
-    r"(?!uni[^mn]|use|usu|one|eu)[aeiou]|hon|hour|heir"
-)  # "an" stands before it
+AFTER_AN = re.compile(r"(?!uni[^mn]|use|usu|one|eu)[aeiou]|hon|hour|heir")
 KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")  # each row half a key to the right of the one above
 NEGATIONS = {"not", "n't", "no", "never", "none", "nobody", "nothing", "nowhere", "neither", "nor"}
 NEGATIONS |= {"without", "cannot", "hardly", "barely"}
 
 
-def draw_positions(
-    places: list[int], num_words: int, rng: np.random.Generator, strength: float
-) -> list[int]:
+def draw_positions(places: list[int], num_words: int, rng: Rng, strength: float) -> list[int]:
     """Draw which words to change: `strength` of all words, at least one, none but `places`.
 
-    Raises:
-        ValueError: `strength` is not between 0 and 1.
+    Raises ValueError if `strength` is not between 0 and 1.
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"strength is a share of words, 0 to 1, got {strength}")
@@ -51,50 +46,30 @@ def matches_case(word: str, before: str) -> bool:
         >>> [matches_case(word, before="a") for word in ("unusual", "unique")]
         [False, True]
     """
-    return before not in ("a", "an") or bool(VOWEL_SOUND.match(word)) == (before == "an")
+    return before not in ("a", "an") or bool(AFTER_AN.match(word)) == (before == "an")
 
 
 def replace_words(
-    text: str,
-    rng: np.random.Generator,
-    strength: float,
-    *,
-    options: dict[str, list[str]],
-    protected: set[str] = frozenset(),
+    text: str, rng: Rng, strength: float, *, options: dict[str, list[str]], protected=frozenset()
 ) -> str:
     """Replace words by one of their options. Built in notebook 07, section 1.
 
-    Args:
-        text: any text.
-        rng: random generator.
-        strength: share of the words to replace.
-        options: word to what may stand in its place: a thesaurus, or neighbours of word vectors.
-            After "a" and "an" only those are taken that fit there.
-        protected: words that stay.
+    `options` gives for a word what may stand in its place: a thesaurus, or neighbours of word
+    vectors. After "a" and "an" only those are taken that fit there.
     """
     words = split_words(text)
-    fitting = {
-        i: [w for w in options[word] if matches_case(w, words[i - 1] if i else "")]
-        for i, word in enumerate(words)
-        if word in options and word not in protected
-    }
-    places = [i for i, found in fitting.items() if found]
+    fitting = []
+    for word, before in zip(words, ["", *words], strict=False):
+        allowed = [] if word in protected else options.get(word, [])
+        fitting.append([w for w in allowed if matches_case(w, before)])
+    places = [i for i, found in enumerate(fitting) if found]
     for i in draw_positions(places, len(words), rng, strength):
         words[i] = fitting[i][rng.integers(len(fitting[i]))]
     return " ".join(words)
 
 
-def insert_words(
-    text: str, rng: np.random.Generator, strength: float, *, options: dict[str, list[str]]
-) -> str:
-    """Put options of the text's words in at random places. Built in notebook 07, section 1.
-
-    Args:
-        text: any text.
-        rng: random generator.
-        strength: words to put in, as a share of those there are.
-        options: word to its synonyms.
-    """
+def insert_words(text: str, rng: Rng, strength: float, *, options: dict[str, list[str]]) -> str:
+    """Put options of the text's words in at random places. Built in notebook 07, section 1."""
     words = split_words(text)
     known = [i for i, word in enumerate(words) if options.get(word)]
     chosen = [options[words[i]] for i in draw_positions(known, len(words), rng, strength)]
@@ -103,14 +78,8 @@ def insert_words(
     return " ".join(words)
 
 
-def swap_words(text: str, rng: np.random.Generator, strength: float) -> str:
-    """Let two words change places, again and again. Built in notebook 07, section 1.
-
-    Args:
-        text: any text.
-        rng: random generator.
-        strength: swaps, as a share of the number of words.
-    """
+def swap_words(text: str, rng: Rng, strength: float) -> str:
+    """Let two words change places, again and again. Built in notebook 07, section 1."""
     words = split_words(text)
     if len(words) > 1:
         for _ in draw_positions(list(range(len(words))), len(words), rng, strength):
@@ -119,21 +88,8 @@ def swap_words(text: str, rng: np.random.Generator, strength: float) -> str:
     return " ".join(words)
 
 
-def delete_words(
-    text: str,
-    rng: np.random.Generator,
-    strength: float,
-    *,
-    protected: set[str] = frozenset(),
-) -> str:
-    """Leave words out, never all of them. Built in notebook 07, section 1.
-
-    Args:
-        text: any text.
-        rng: random generator.
-        strength: share of the words to leave out.
-        protected: words that stay.
-    """
+def delete_words(text: str, rng: Rng, strength: float, *, protected=frozenset()) -> str:
+    """Leave words out, never all of them. Built in notebook 07, section 1."""
     words = split_words(text)
     places = [i for i, word in enumerate(words) if word not in protected]
     gone = draw_positions(places, len(words), rng, strength)
@@ -161,12 +117,10 @@ def list_keys() -> dict[str, str]:
 TOUCHING = list_keys()
 
 
-def make_typo(word: str, rng: np.random.Generator) -> str:
-    """Type a word with a slip: a key beside, a letter twice, one missing, or two turned round.
+def make_typo(word: str, rng: Rng) -> str:
+    """Type a word of two letters or more with one slip.
 
-    Args:
-        word: at least two letters, no other signs.
-        rng: random generator.
+    It hits a key beside, types a letter twice or not at all, or turns two round.
     """
     i, kind = rng.integers(len(word)), rng.integers(4)
     if kind == 0 and word[i] in TOUCHING:
@@ -180,28 +134,14 @@ def make_typo(word: str, rng: np.random.Generator) -> str:
     return word[:i] + word[i + 1] + word[i] + word[i + 2 :]
 
 
-def add_typos(
-    text: str,
-    rng: np.random.Generator,
-    strength: float,
-    *,
-    protected: set[str] = frozenset(),
-) -> str:
+def add_typos(text: str, rng: Rng, strength: float, *, protected=frozenset()) -> str:
     """Type some words with a slip. Built in notebook 07, section 3.
 
-    Args:
-        text: any text.
-        rng: random generator.
-        strength: share of the words that get one slip; only words of two letters or more do,
-            so "n't", numbers, punctuation and emoji stay.
-        protected: words that stay.
+    Only words of two letters or more get one: "n't", numbers, punctuation and emoji stay.
     """
     words = split_words(text)
-    places = [
-        i
-        for i, word in enumerate(words)
-        if len(word) > 1 and word.isalpha() and word not in protected
-    ]
+    plain = [len(w) > 1 and w.isalpha() and w not in protected for w in words]
+    places = [i for i, kept in enumerate(plain) if kept]
     for i in draw_positions(places, len(words), rng, strength):
         words[i] = make_typo(words[i], rng)
     return " ".join(words)
@@ -210,18 +150,10 @@ def add_typos(
 def list_neighbours(
     words: list[str], rows: dict[str, int], table: np.ndarray, *, count: int = 5
 ) -> dict[str, list[str]]:
-    """List for each word those whose vectors point in the most similar direction.
+    """List for each word `count` of the words whose vectors point the same way, nearest first.
 
-    Built in notebook 07, section 2.
-
-    Args:
-        words: the words to find neighbours for, and among; those without a vector are left out.
-        rows: word to its row in `table`.
-        table: word vectors, shape (V, D).
-        count: neighbours of a word.
-
-    Returns:
-        Word to its neighbours, the nearest first.
+    Built in notebook 07, section 2. `rows` gives a word's row in `table` (V, D); words that it
+    lacks are left out.
     """
     words = [word for word in words if word in rows]
     vectors = np.asarray(table[[rows[word] for word in words]], dtype="float32")
@@ -237,43 +169,23 @@ def list_neighbours(
 
 
 def copy_texts(
-    texts: list[str], method: Method | None, rng: np.random.Generator, strength: float, copies: int
+    texts: list[str], method: Method | None, rng: Rng, strength: float, copies: int
 ) -> list[str]:
-    """Return the texts and, after them, changed copies of all, one round after the other.
+    """Return N texts and `copies` rounds of changed copies; the method None changes nothing.
 
-    Args:
-        texts: N texts.
-        method: how to change a text; None repeats it as it is.
-        rng: random generator.
-        strength: of the change.
-        copies: rounds.
-
-    Returns:
-        (1 + copies) * N texts; the label of text i is that of text i mod N.
+    The label of text i is that of text i mod N.
     """
-    changed = [
-        method(text, rng, strength) if method else text for _ in range(copies) for text in texts
-    ]
-    return [*texts, *changed]
+    copied = [*texts] * copies
+    return [*texts, *(method(text, rng, strength) if method else text for text in copied)]
 
 
-def draw_partners(
-    targets: np.ndarray, rng: np.random.Generator, strength: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw what to mix each example with, and how much. Built in notebook 07, section 4.
+def draw_partners(targets: np.ndarray, rng: Rng, strength: float) -> tuple[np.ndarray, ...]:
+    """Draw what to mix each of N examples with, and how much. Built in notebook 07, section 4.
 
-    Args:
-        targets: shape (N,), 0 to 1.
-        rng: random generator.
-        strength: alpha of the Beta distribution that shares come from: close to 0 hardly
-            mixes at all, 1 makes all shares equally likely.
-
-    Returns:
-        Row of the partner of each example, shape (N,); the example's own share, shape (N, 1);
-        the mixed targets, shape (N,).
-
-    Reference:
-        Zhang et al. 2018, mixup: Beyond Empirical Risk Minimization, equation 1.
+    `strength` is alpha of the Beta distribution that shares come from: close to 0 hardly mixes at
+    all, 1 makes all shares equally likely. Return the row of the partner of each example, shape
+    (N,); the example's own share, shape (N, 1); the mixed targets, shape (N,).
+    Reference: Zhang et al. 2018, mixup: Beyond Empirical Risk Minimization, equation 1.
     """
     partners = rng.permutation(len(targets))
     shares = rng.beta(strength, strength, size=len(targets)).astype("float32")
@@ -284,15 +196,10 @@ def draw_partners(
 def build_mixup(classifier: keras.Model) -> keras.Model:
     """Build a model that mixes the features of two texts. Built in notebook 07, section 4.
 
-    Args:
-        classifier: any of `utils.models.classifiers`; its last layer is called "probability".
-
-    Returns:
-        A model from [token ids (B, T), token ids of the partners (B, T), shares (B, 1)] to
-        probabilities (B, 1). It shares all weights with `classifier` and is not compiled.
-
-    Reference:
-        Guo, Mao and Zhang 2019, Augmenting Data with Mixup for Sentence Classification: senMixup.
+    The classifier is any of `utils.models.classifiers`; its last layer is called "probability". The
+    model goes from [token ids (B, T), token ids of the partners (B, T), shares (B, 1)] to
+    probabilities (B, 1). It shares all weights with `classifier` and is not compiled.
+    Reference: Guo, Mao and Zhang 2019, Augmenting Data with Mixup, senMixup.
     """
     head = classifier.get_layer("probability")
     encode = keras.Model(classifier.input, head.input, name="encode")
@@ -303,31 +210,17 @@ def build_mixup(classifier: keras.Model) -> keras.Model:
     return keras.Model([token_ids, partner_ids, share], head(mixed), name="mixup")
 
 
-def back_translate(
-    texts: list[str],
-    there: Callable[[list[str]], list[str]],
-    back: Callable[[list[str]], list[str]],
-) -> list[str]:
+def back_translate(texts: list[str], there: Translate, back: Translate) -> list[str]:
     """Translate texts into another language and back. Built in notebook 07, section 6.
 
-    Args:
-        texts: N texts in the first language.
-        there: translates a list of texts into the second language.
-        back: translates a list of texts into the first language.
-
-    Raises:
-        ValueError: a translator returned another number of texts than it was given.
-
-    Reference:
-        Sennrich, Haddow and Birch 2016, Improving NMT Models with Monolingual Data.
+    Raises ValueError if a translator returns another number of texts than it was given.
+    Reference: Sennrich, Haddow and Birch 2016, Improving NMT Models with Monolingual Data.
     """
     abroad = there(texts)
     home = back(abroad)
     if not len(texts) == len(abroad) == len(home):
-        raise ValueError(
-            f"a translator returns one text for each it is given; there were {len(texts)}, "
-            f"then {len(abroad)}, then {len(home)}"
-        )
+        counts = f"{len(texts)}, then {len(abroad)}, then {len(home)}"
+        raise ValueError(f"a translator returns one text for each it is given; there were {counts}")
     return home
 
 
@@ -341,17 +234,13 @@ def has_negation(text: str) -> bool:
     return not NEGATIONS.isdisjoint(split_words(text))
 
 
-def keeps_meaning(text: str, changed: str, cosine: float, *, threshold: float = 0.7) -> bool:
-    """Return whether a changed text passes two cheap checks. Built in notebook 07, section 5.
+def keeps_meaning(text: str, changed: str, cosine: float) -> bool:
+    """Return whether a changed text has a near vector and denies as the text does.
 
-    Args:
-        text: the text.
-        changed: what was made of it.
-        cosine: of the vectors of both, from `utils.models.sentences.embed_sentences`.
-        threshold: least cosine.
+    Built in notebook 07, section 5. `cosine` is that of `utils.models.sentences.embed_sentences`.
 
     Example:
         >>> keeps_meaning("It isn't funny.", "This is funny.", 0.9)
         False
     """
-    return cosine >= threshold and has_negation(text) == has_negation(changed)
+    return cosine >= 0.7 and has_negation(text) == has_negation(changed)

@@ -1,13 +1,13 @@
 """BERT: its input, its masks, its encoder and two heads. Built step by step in notebook 12.
 
 One encoder serves all: the pre-trained MiniLM (`utils.models.sentences`), masked language modelling
-from random weights, and fine-tuning.
+from random weights, and fine-tuning. `encoder` is always one of `build_encoder`, `config` the
+numbers of a `config.json`, `dropout` the share that is blanked in training; `causal` lets a token
+see itself and those on its left only: not BERT, for comparison.
 
 Shapes: B texts in the batch, T tokens, P places that are predicted in a row, D hidden,
 V vocabulary. Token id 0 is padding.
-
-Reference:
-    Devlin et al. 2019, BERT, section 3.
+Reference: Devlin et al. 2019, BERT, sections 3 and 4.1.
 """
 
 import functools
@@ -19,18 +19,11 @@ from utils.data.masking import SPECIAL_TOKENS, MaskedBatches
 from utils.models.layers import MaskedAveragePooling1D
 
 
-def predict_hidden(
-    model: keras.Model, batches: MaskedBatches, answers: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ask a model for each chosen token of a set.
+def predict_hidden(model: keras.Model, batches: MaskedBatches, answers=None) -> tuple:
+    """Return row, place and most probable token of each of M chosen tokens, each of shape (M,).
 
-    Args:
-        model: from `add_word_head`.
-        batches: N rows with their masks; best not shuffled, static, and with all hidden.
-        answers: tokens that may be answered, boolean, shape (V,); all if None.
-
-    Returns:
-        Row, place and most probable token of each of M chosen tokens, each of shape (M,).
+    The model is from `add_word_head`; the batches are best not shuffled, static, and with all
+    hidden. `answers`, boolean (V,), are the tokens that may be answered; all if None.
     """
     found = []
     for index in range(len(batches)):
@@ -47,15 +40,8 @@ def predict_hidden(
 def apply_block(x, mask, config: dict, place: int, *, dropout: float, causal: bool):
     """Apply one new layer: self-attention, then two dense layers, each added and normalised.
 
-    Built in notebook 12, section 3.
-
-    Args:
-        x: symbolic states (B, T, D).
-        mask: symbolic, boolean, (B, 1, T): True where there is something to look at.
-        config: numbers of a `config.json`.
-        place: number of the layer, from 0; it ends the names of what belongs to it.
-        dropout: share blanked in training, of attention weights and of what is added.
-        causal: let a token see itself and those on its left only.
+    Built in notebook 12, section 3. From symbolic states (B, T, D) and mask (B, 1, T), True where
+    there is something to look at. Names of what belongs to the layer end in its `place`, from 0.
     """
     hidden_dim, num_heads = config["hidden_size"], config["num_attention_heads"]
     norm = functools.partial(keras.layers.LayerNormalization, epsilon=config["layer_norm_eps"])
@@ -71,27 +57,15 @@ def apply_block(x, mask, config: dict, place: int, *, dropout: float, causal: bo
     return norm(name=f"norm_{place}")(x + narrow)
 
 
-def build_encoder(
-    config: dict, *, name: str = "encoder", dropout: float = 0.0, causal: bool = False
-) -> keras.Model:
-    """Build BERT's encoder, with random weights, from the numbers of a `config.json`.
+def build_encoder(config: dict, *, name="encoder", dropout=0.0, causal=False) -> keras.Model:
+    """Build BERT's encoder, with random weights. Built in notebook 12, section 3.
 
-    Built in notebook 12, section 3.
-
-    Args:
-        config: sizes, by the names of the `transformers` library: `vocab_size`,
-            `hidden_size`, `num_hidden_layers`, `num_attention_heads`, `intermediate_size`,
-            `max_position_embeddings`, `type_vocab_size`, `layer_norm_eps`.
-        name: of the model.
-        dropout: share blanked in training.
-        causal: let a token see itself and those on its left only; not BERT, for comparison.
+    The config has `vocab_size`, `hidden_size`, `num_hidden_layers`, `num_attention_heads`,
+    `intermediate_size`, `max_position_embeddings`, `type_vocab_size` and `layer_norm_eps`.
 
     Returns:
         A model from [token_ids (B, T), segment_ids (B, T), padding_mask (B, T)] to the list
         of states (B, T, D): what enters the first layer, and what leaves each.
-
-    Reference:
-        Devlin et al. 2019, BERT, section 3.
     """
     token_ids = keras.Input((None,), dtype="int32", name="token_ids")
     segment_ids = keras.Input((None,), dtype="int32", name="segment_ids")
@@ -115,18 +89,11 @@ def build_encoder(
     return keras.Model([token_ids, segment_ids, padding_mask], states, name=name)
 
 
-def load_encoder_weights(
-    encoder: keras.Model, weights: dict[str, np.ndarray], *, prefix: str = ""
-) -> None:
+def load_encoder_weights(encoder: keras.Model, weights: dict, *, prefix: str = "") -> None:
     """Put BERT's weights, by their names in a checkpoint, into the layers of `build_encoder`.
 
-    Args:
-        encoder: from `build_encoder`, of the checkpoint's sizes.
-        weights: name to array, as `safetensors.numpy.load` gives them.
-        prefix: what the names begin with, for example "bert." in a checkpoint with a head.
-
-    Raises:
-        ValueError: the checkpoint lacks an array, or one has another shape.
+    `prefix` is what the names begin with, for example "bert." in a checkpoint with a head.
+    Raises ValueError if the checkpoint lacks an array, or one has another shape.
     """
     read = functools.partial(_read_arrays, weights)
     for table, key in (("words", "word"), ("positions", "position"), ("segments", "token_type")):
@@ -161,15 +128,7 @@ def _read_arrays(weights, layer, name: str, kinds: tuple[str, ...] = ("weight", 
 
 
 def compute_hidden_states(encoder: keras.Model, token_ids):
-    """Run the encoder over single texts: one segment, padding where the id is 0.
-
-    Args:
-        encoder: from `build_encoder`.
-        token_ids: symbolic, (B, T).
-
-    Returns:
-        Symbolic states of the last layer, (B, T, D), and padding mask, (B, T).
-    """
+    """Return the last symbolic states (B, T, D) of single texts, and their padding mask (B, T)."""
     padding_mask = keras.ops.not_equal(token_ids, 0)
     states = encoder([token_ids, keras.ops.zeros_like(token_ids), padding_mask])
     return states[-1], padding_mask
@@ -177,12 +136,10 @@ def compute_hidden_states(encoder: keras.Model, token_ids):
 
 @keras.saving.register_keras_serializable(package="course")
 class TiedLogits(keras.layers.Layer):
-    """Score every token: the product with its row of an embedding table, plus its bias.
+    """Score every token: from (..., D) to (..., V). Built in notebook 12, section 3.
 
-    Built in notebook 12, section 3. Input (..., D), output (..., V).
-
-    Args:
-        encoder: from `build_encoder`; the rows of its table of words are used, not copied.
+    The scores are the products with the rows of the encoder's table of words, which are used, not
+    copied, plus a bias.
     """
 
     def __init__(self, encoder: keras.Model, **kwargs):
@@ -204,20 +161,11 @@ class TiedLogits(keras.layers.Layer):
 
 
 def add_word_head(encoder: keras.Model, *, name: str = "word_model") -> keras.Model:
-    """Put the head of masked language modelling on an encoder. Built in notebook 12, section 3.
+    """Build masked language modelling on an encoder, sharing its weights. Notebook 12, section 3.
 
-    The states at the asked places go through a dense layer and a normalisation, and are
-    compared with the rows of the table of word vectors.
-
-    Args:
-        encoder: from `build_encoder`; its weights are shared.
-        name: of the model.
-
-    Returns:
-        A model from [token_ids (B, T), places (B, P)] to logits (B, P, V).
-
-    Reference:
-        Devlin et al. 2019, BERT, section 3.1.
+    The model goes from [token_ids (B, T), places (B, P)] to logits (B, P, V): the states at the
+    asked places go through a dense layer and a normalisation, and are compared with the rows of
+    the table of word vectors.
     """
     token_ids = keras.Input((None,), dtype="int32", name="token_ids")
     places = keras.Input((None,), dtype="int32", name="places")
@@ -228,17 +176,6 @@ def add_word_head(encoder: keras.Model, *, name: str = "word_model") -> keras.Mo
     x = keras.layers.LayerNormalization(epsilon=epsilon, name="transform_norm")(x)
     logits = TiedLogits(encoder, dtype="float32", name="logits")(x)
     return keras.Model([token_ids, places], logits, name=name)
-
-
-def load_word_head_weights(model: keras.Model, weights: dict[str, np.ndarray]) -> None:
-    """Put the weights of a published masked language model into the head of `add_word_head`.
-
-    The table of word vectors belongs to the encoder: fill that with `load_encoder_weights`.
-    """
-    part = "cls.predictions"
-    _read_arrays(weights, model.get_layer("transform"), f"{part}.transform.dense")
-    _read_arrays(weights, model.get_layer("transform_norm"), f"{part}.transform.LayerNorm")
-    model.get_layer("logits").bias.assign(weights[f"{part}.bias"])
 
 
 def init_from_statistics(
@@ -252,11 +189,8 @@ def init_from_statistics(
     become the queries, so that attention begins with places and words that are alike. The
     table of words becomes that of another model, its width reduced by its principal axes.
 
-    Args:
-        model: from `add_word_head`.
-        encoder: the one it was made from.
-        token_ids: training text, shape (N, T); of special tokens no share is taken.
-        word_vectors: of the other model, one row a token, shape (V, at least D).
+    The model is that of `add_word_head`, made from the encoder; the training text (N, T) gives
+    special tokens no share; word_vectors, of the other model, have shape (V, at least D).
     """
     head, table = model.get_layer("logits"), encoder.get_layer("positions")
     counts = np.bincount(token_ids.ravel(), minlength=len(word_vectors)).astype("float32")
@@ -276,26 +210,12 @@ def init_from_statistics(
     encoder.get_layer("words").set_weights([reduced])
 
 
-def add_classifier(
-    encoder: keras.Model, *, name: str, pooling: str = "mean", dropout: float = 0.1
-) -> keras.Model:
-    """Put a head for two classes on an encoder. Built in notebook 12, section 6.
+def add_classifier(encoder: keras.Model, *, name: str, pooling="mean", dropout=0.1) -> keras.Model:
+    """Build a classifier on an encoder, sharing its weights. Built in notebook 12, section 6.
 
-    Args:
-        encoder: from `build_encoder`; its weights are shared.
-        name: of the model.
-        pooling: "mean" over the tokens, or "first", the state of [CLS].
-        dropout: share of the pooled numbers blanked in training.
-
-    Returns:
-        A model, to be compiled, from token ids (B, T), 0 = padding, to probabilities (B, 1).
-
-    Raises:
-        ValueError: `pooling` is neither.
-
-    Reference:
-        Devlin et al. 2019, BERT, section 4.1, for "first"; there another dense layer with
-        tanh, trained in next-sentence prediction, stands between.
+    It goes from token ids (B, T) to probabilities (B, 1), and is to be compiled. `pooling` is
+    "mean" over the tokens, or "first", the state of [CLS]; there the paper has another dense layer
+    with tanh, trained in next-sentence prediction.
     """
     if pooling not in ("mean", "first"):
         raise ValueError(f"pooling must be 'mean' or 'first', not {pooling!r}")
@@ -308,17 +228,10 @@ def add_classifier(
 
 
 def train_last_layers(encoder: keras.Model, count: int | None) -> None:
-    """Let only the last layers of an encoder be trained. Built in notebook 12, section 6.
+    """Let only the last `count` layers of an encoder be trained. Built in notebook 12, section 6.
 
-    Call it before `compile`.
-
-    Args:
-        encoder: from `build_encoder`.
-        count: of layers; 0 freezes the whole encoder, None frees it, tables of words,
-            positions and segments included.
-
-    Raises:
-        ValueError: the encoder has fewer layers.
+    Call it before `compile`. 0 freezes the whole encoder, None frees it, tables of words, positions
+    and segments included; ValueError if the encoder has fewer layers.
     """
     num_layers = len(encoder.outputs) - 1
     if count is not None and not 0 <= count <= num_layers:
@@ -331,26 +244,16 @@ def train_last_layers(encoder: keras.Model, count: int | None) -> None:
 
 @keras.saving.register_keras_serializable(package="course")
 class WarmUpDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Learning rate that rises along a line from 0 to a peak, then falls along a line to 0.
+    """Learning rate that rises along a line to `peak`, then falls along a line to 0.
 
-    Args:
-        peak: the largest learning rate.
-        warm_up_steps: batches until the peak.
-        total_steps: batches until 0.
-
-    Raises:
-        ValueError: the warm-up is not shorter than the whole.
-
-    Reference:
-        Devlin et al. 2019, BERT, appendix A.2.
+    Raises ValueError if the warm-up is not shorter than the whole; both are counted in batches.
+    Reference: Devlin et al. 2019, BERT, appendix A.2.
     """
 
     def __init__(self, peak: float, warm_up_steps: int, total_steps: int):
         if not 0 <= warm_up_steps < total_steps:
-            raise ValueError(
-                f"warm_up_steps must be at least 0 and less than total_steps={total_steps}, "
-                f"not {warm_up_steps}"
-            )
+            rule = f"warm_up_steps must be at least 0 and less than total_steps={total_steps}"
+            raise ValueError(f"{rule}, not {warm_up_steps}")
         self.peak, self.warm_up_steps, self.total_steps = peak, warm_up_steps, total_steps
 
     def __call__(self, step):

@@ -1,5 +1,6 @@
-"""Checkpoints of GPT-2: found, read and written, in the safetensors format."""
+"""Checkpoints of GPT-2 as the Hugging Face hub keeps them: config.json and safetensors."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -9,10 +10,11 @@ from pathlib import Path
 import keras
 import numpy as np
 from keras import ops
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from utils.models.gpt2 import GPT2, SIZES, GPT2Config
-
-# Checkpoints, as the Hugging Face hub keeps them: config.json and safetensors
+from utils.results import write_json
 
 CHECKPOINT_FILES = ["config.json", "*.safetensors", "*.index.json", "vocab.json", "merges.txt"]
 FIXED = {  # what config.json may say about GPT-2, and has to say if it does
@@ -24,8 +26,7 @@ FIXED = {  # what config.json may say about GPT-2, and has to say if it does
     "add_cross_attention": (False,),
     "tie_word_embeddings": (True,),
 }
-
-
+SIZE_NAMES = ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")  # of a GPT2Config
 TOKENS = "wte.weight"  # the name of the largest array
 TURNED = (".c_attn.weight", ".c_proj.weight", ".c_fc.weight")  # rows there are columns here
 
@@ -35,17 +36,11 @@ class CheckpointError(RuntimeError):
 
 
 def find_checkpoint(source: str | Path, *, timeout: float = 5) -> Path:
-    """Return the folder of a checkpoint: a path, or a name on the Hugging Face hub.
+    """Return the folder of a checkpoint: a path, or a name such as "openai-community/gpt2".
 
-    What is in the local hub cache is used as it is. The network is asked only if it is not,
-    and never if `COURSE_NO_DOWNLOAD` or `HF_HUB_OFFLINE` is set.
-
-    Args:
-        source: a folder, or a name such as "openai-community/gpt2".
-        timeout: seconds to wait for the hub's first answer.
-
-    Raises:
-        CheckpointError: no such folder, and no such name in the cache or on the hub.
+    What is in the local hub cache is used as it is. The network is asked only if it is not, and
+    never if `COURSE_NO_DOWNLOAD` or `HF_HUB_OFFLINE` is set; `timeout` is in seconds.
+    CheckpointError if there is no such folder, and no such name in the cache or on the hub.
     """
     if Path(source).is_dir():
         return Path(source)
@@ -62,11 +57,10 @@ def find_checkpoint(source: str | Path, *, timeout: float = 5) -> Path:
         raise CheckpointError(f"{source} is neither a folder nor a name on the hub") from None
     except (LocalEntryNotFoundError, CheckpointError):
         pass  # nothing there, or not all of it
+    absent = f"{source} is neither a folder nor in the hub's cache on this machine, and the "
     if os.environ.get("COURSE_NO_DOWNLOAD", "0") not in ("", "0") or constants.HF_HUB_OFFLINE:
-        raise CheckpointError(
-            f"{source} is neither a folder nor in the hub's cache on this machine, and the network "
-            "is switched off (COURSE_NO_DOWNLOAD or HF_HUB_OFFLINE)"
-        )
+        off = "network is switched off (COURSE_NO_DOWNLOAD or HF_HUB_OFFLINE)"
+        raise CheckpointError(absent + off)
     try:
         address = f"{constants.ENDPOINT}/{source}/resolve/main/config.json"
         urllib.request.urlopen(address, timeout=timeout).close()
@@ -74,18 +68,13 @@ def find_checkpoint(source: str | Path, *, timeout: float = 5) -> Path:
         return Path(snapshot_download(**settings, max_workers=2))
     except (OSError, ValueError, HTTPError) as error:
         raise CheckpointError(
-            f"{source} is neither a folder nor in the hub's cache on this machine, and the hub did "
-            f"not give it ({error}). Check the name and the network, or give a folder with "
-            "config.json and model.safetensors"
+            f"{absent}hub did not give it ({error}). Check the name and the network, or give a "
+            "folder with config.json and model.safetensors"
         ) from None
 
 
 def read_config(folder: Path) -> GPT2Config:
-    """Read the sizes from a checkpoint's config.json.
-
-    Raises:
-        CheckpointError: no such file, or the model is not built as GPT-2 is.
-    """
+    """Read the sizes from a config.json; CheckpointError if the model is not built as GPT-2 is."""
     path = Path(folder) / "config.json"
     try:
         found = json.loads(path.read_text(encoding="utf8"))
@@ -94,8 +83,7 @@ def read_config(folder: Path) -> GPT2Config:
                 raise ValueError(f"{key} is {found.get(key)!r}, in GPT-2 it is {allowed[0]!r}")
         if found.get("n_inner") not in (None, 4 * found["n_embd"]):
             raise ValueError(f"n_inner is {found['n_inner']}, in GPT-2 it is 4 * n_embd")
-        names = ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")
-        return GPT2Config(*(found[name] for name in names), found.get("resid_pdrop", 0.0))
+        return GPT2Config(*(found[name] for name in SIZE_NAMES), found.get("resid_pdrop", 0.0))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise CheckpointError(f"{path} is not the configuration of a GPT-2: {reason}") from None
@@ -103,10 +91,8 @@ def read_config(folder: Path) -> GPT2Config:
 
 def name_weights(model: GPT2) -> dict[str, keras.Variable]:
     """Return the model's weights under the names they have in a checkpoint."""
-    named = {
-        TOKENS: model.token_embedding.embeddings,
-        "wpe.weight": model.position_embedding.embeddings,
-    }
+    positions = model.position_embedding.embeddings
+    named = {TOKENS: model.token_embedding.embeddings, "wpe.weight": positions}
     layers = {"ln_f": model.final_norm}
     for k, block in enumerate(model.blocks):
         layers |= {
@@ -123,11 +109,7 @@ def name_weights(model: GPT2) -> dict[str, keras.Variable]:
 
 
 def list_weight_files(folder: Path) -> list[Path]:
-    """Return a checkpoint's safetensors files: one, or those its index names.
-
-    Raises:
-        CheckpointError: there is none, or only a pickle.
-    """
+    """Return a checkpoint's safetensors files: one, or those that its index names."""
     single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
     if single.exists():
         return [single]
@@ -141,23 +123,16 @@ def list_weight_files(folder: Path) -> list[Path]:
                 raise CheckpointError(f"{index} names {name}, which is not in {folder}")
         return [folder / name for name in sorted(names)]
     pickles = [path.name for path in folder.iterdir() if path.suffix in (".bin", ".pt", ".ckpt")]
-    reason = f"only {pickles[0]}, a pickle, which can run code when it is read" if pickles else ""
-    raise CheckpointError(
-        f"{folder} has no model.safetensors{reason and ', ' + reason}; "
-        "give a checkpoint in the safetensors format"
-    )
+    only = f", only {pickles[0]}, a pickle, which can run code when it is read" if pickles else ""
+    way_out = "give a checkpoint in the safetensors format"
+    raise CheckpointError(f"{folder} has no model.safetensors{only}; {way_out}")
 
 
 def load_gpt2(source: str | Path, *, timeout: float = 5, **changes) -> GPT2:
-    """Build a GPT-2 with the weights of a checkpoint.
+    """Build a GPT-2 with the weights of a checkpoint, from `find_checkpoint`.
 
-    Args:
-        source: a folder, or a name on the hub such as "openai-community/gpt2".
-        timeout: seconds to wait for the hub's first answer.
-        changes: of the configuration, for example `dropout=0.1` before fine-tuning.
-
-    Raises:
-        CheckpointError: the checkpoint cannot be had, is damaged, or is not one of GPT-2.
+    The configuration can be changed, for example `dropout=0.1` before fine-tuning. Raises
+    CheckpointError if the checkpoint cannot be had, is damaged, or is not one of GPT-2.
     """
     folder = find_checkpoint(source, timeout=timeout)
     config = dataclasses.replace(read_config(folder), **changes)
@@ -175,21 +150,22 @@ def load_gpt2(source: str | Path, *, timeout: float = 5, **changes) -> GPT2:
     return model
 
 
+@contextlib.contextmanager
+def open_arrays(path: Path):
+    """Open a safetensors file; CheckpointError if it is damaged."""
+    try:
+        with safe_open(path, framework="numpy") as tensors:
+            yield tensors
+    except (SafetensorError, OSError, TypeError) as error:
+        raise CheckpointError(f"{path} is damaged or truncated ({error})") from None
+
+
 def find_arrays(folder: Path) -> dict[str, tuple[Path, str]]:
-    """Return where a checkpoint keeps its arrays: the file and the key there, by the name in GPT-2.
-
-    Raises:
-        CheckpointError: a file is damaged, or there is none.
-    """
-    from safetensors import SafetensorError, safe_open
-
+    """Return file and key of each of a checkpoint's arrays, by its name in GPT-2."""
     places = {}
     for path in list_weight_files(folder):
-        try:
-            with safe_open(path, framework="numpy") as tensors:
-                keys = list(tensors.keys())
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"{path} is damaged or truncated ({error})") from None
+        with open_arrays(path) as tensors:
+            keys = list(tensors.keys())
         for key in keys:
             name = key.removeprefix("transformer.")
             # Left out: the mask of old checkpoints; the output, which is tied.
@@ -199,15 +175,9 @@ def find_arrays(folder: Path) -> dict[str, tuple[Path, str]]:
 
 
 def read_weights(model: GPT2, folder: Path, *, but: str | None = None) -> None:
-    """Give a model the weights of a checkpoint; one at a time is in memory twice.
+    """Give a model the weights of a checkpoint, `but` one; one at a time is in memory twice.
 
-    Args:
-        model: the model.
-        folder: the checkpoint.
-        but: the name of an array that the model has already.
-
-    Raises:
-        CheckpointError: a file is damaged, or its weights are not those of this model.
+    Raises CheckpointError if a file is damaged, or its weights are not those of this model.
     """
     named, places = name_weights(model), find_arrays(folder)
     if foreign := places.keys() - named:
@@ -223,61 +193,31 @@ def read_weights(model: GPT2, folder: Path, *, but: str | None = None) -> None:
 
 
 def read_array(path: Path, key: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Return an array of a safetensors file.
+    """Return an array of a safetensors file; CheckpointError if it is damaged or of another shape.
 
     The file is opened for each anew: while it is open, all that was read of it stays in memory.
-
-    Raises:
-        CheckpointError: the array has another shape, or numbers that NumPy does not know, or the
-            file is damaged.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as tensors:
-            stored = tensors.get_slice(key)
-            if stored.get_dtype() == "BF16":
-                raise CheckpointError(
-                    f"{key!r} in {path} is stored as bfloat16; save the checkpoint as float32 or "
-                    "float16"
-                )
-            if tuple(stored.get_shape()) != shape:
-                raise CheckpointError(
-                    f"{key!r} in {path} has shape {tuple(stored.get_shape())}; by config.json it "
-                    f"is {shape}"
-                )
-            return tensors.get_tensor(key)
-    except (SafetensorError, OSError, TypeError) as error:
-        raise CheckpointError(f"{path} is damaged or truncated ({error})") from None
+    with open_arrays(path) as tensors:
+        stored, where = tensors.get_slice(key), f"{key!r} in {path}"
+        if stored.get_dtype() == "BF16":
+            rule = "save the checkpoint as float32 or float16"
+            raise CheckpointError(f"{where} is stored as bfloat16; {rule}")
+        if (found := tuple(stored.get_shape())) != shape:
+            raise CheckpointError(f"{where} has shape {found}; by config.json it is {shape}")
+        return tensors.get_tensor(key)
 
 
 def save_gpt2(model: GPT2, folder: str | Path, *, dtype: str = "float32") -> None:
-    """Write a checkpoint that `load_gpt2` and `transformers` read.
+    """Write a checkpoint that `load_gpt2` and `transformers` read; "float16" halves the file.
 
     The last token of the vocabulary is named as the one that begins and ends a text.
-
-    Args:
-        model: the model.
-        folder: where to; it is made if it does not exist.
-        dtype: of the file; "float16" halves it.
     """
-    from safetensors.numpy import save_file
-
-    sizes, last = model.config, model.config.vocabulary_size - 1
-    config = {key: allowed[0] for key, allowed in FIXED.items()} | {
-        "architectures": ["GPT2LMHeadModel"],
-        "vocab_size": sizes.vocabulary_size,
-        "n_positions": sizes.context_length,
-        "n_embd": sizes.hidden_dim,
-        "n_layer": sizes.num_layers,
-        "n_head": sizes.num_heads,
-        "attn_pdrop": 0.0,
-        "embd_pdrop": sizes.dropout,
-        "resid_pdrop": sizes.dropout,
-        "bos_token_id": last,
-        "eos_token_id": last,
-        "dtype": dtype,
-    }
+    last, dropout = model.config.vocabulary_size - 1, model.config.dropout
+    config = {key: allowed[0] for key, allowed in FIXED.items()}
+    config["architectures"] = ["GPT2LMHeadModel"]
+    config |= zip(SIZE_NAMES, dataclasses.astuple(model.config), strict=False)
+    config |= {"attn_pdrop": 0.0, "embd_pdrop": dropout, "resid_pdrop": dropout}
+    config |= {"bos_token_id": last, "eos_token_id": last, "dtype": dtype}
     arrays = {}
     for name, variable in name_weights(model).items():
         array = ops.convert_to_numpy(variable.value).astype(dtype)
@@ -287,8 +227,7 @@ def save_gpt2(model: GPT2, folder: str | Path, *, dtype: str = "float32") -> Non
     folder.mkdir(parents=True, exist_ok=True)
     save_file(arrays, folder / "part", metadata={"format": "pt"})
     os.replace(folder / "part", folder / "model.safetensors")
-    text = json.dumps(config, indent=1) + "\n"
-    (folder / "config.json").write_text(text, encoding="utf8")
+    write_json(folder / "config.json", config)
 
 
 def is_without_vocabulary(folder: Path) -> bool:
@@ -299,17 +238,11 @@ def is_without_vocabulary(folder: Path) -> bool:
 
 
 def load_gpt2_tokenizer(source: str | Path | None = None):
-    """Return the byte-level BPE of a checkpoint's folder, or GPT-2's own, from a package.
+    """Return a `transformers.GPT2TokenizerFast`; padding goes left, as generation needs it.
 
-    Args:
-        source: a folder with vocab.json and merges.txt; GPT-2's own vocabulary if None, or if
-            the folder has none but a model of as many tokens.
-
-    Returns:
-        A `transformers.GPT2TokenizerFast`; padding goes left, as generation needs it.
-
-    Raises:
-        CheckpointError: a file is missing or damaged.
+    It is made of the vocab.json and merges.txt of a folder; CheckpointError if one is missing or
+    damaged. GPT-2's own, from a package, are taken if no folder is named, or one that has none but
+    a model of as many tokens.
 
     Example:
         >>> load_gpt2_tokenizer().tokenize("Hello world")
@@ -328,8 +261,8 @@ def load_gpt2_tokenizer(source: str | Path | None = None):
         vocabulary = json.loads(files[names[0]].read_text(encoding="utf8"))
         lines = files[names[1]].read_text(encoding="utf8").split("\n")
     except (OSError, ValueError) as error:
-        reason = f"{source} has no whole vocab.json and merges.txt ({error})"
-        raise CheckpointError(reason) from None
+        said = f"{source} has no whole vocab.json and merges.txt ({error})"
+        raise CheckpointError(said) from None
     merges = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version:")]
     end = "<|endoftext|>"
     return GPT2TokenizerFast(vocab=vocabulary, merges=merges, pad_token=end, padding_side="left")

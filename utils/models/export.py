@@ -44,10 +44,8 @@ def measure_difference(model: keras.Model, path: Path) -> float:
     import onnxruntime
 
     random = np.random.default_rng(0)
-    inputs = [
-        random.integers(0, 2, [size or 3 for size in spec.shape]).astype(spec.dtype)
-        for spec in list_inputs(model)
-    ]
+    shapes = [([size or 3 for size in x.shape], x.dtype) for x in list_inputs(model)]
+    inputs = [random.integers(0, 2, shape).astype(dtype) for shape, dtype in shapes]
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [each.name for each in session.get_inputs()]
     found = session.run(None, dict(zip(names, inputs, strict=True)))
@@ -57,13 +55,9 @@ def measure_difference(model: keras.Model, path: Path) -> float:
 
 
 def export_onnx(folder: str | Path) -> float:
-    """Add model.onnx to the folder of a kept model, and its hash to card.json.
+    """Add model.onnx to a kept model, and its hash to card.json; return how far it is from Keras.
 
-    Returns:
-        How far its numbers are from those of Keras, at most.
-
-    Raises:
-        KeptModelError: the model is not of float32, or ONNX Runtime computes something else.
+    KeptModelError if the model is not of float32, or ONNX Runtime computes something else.
     """
     folder = Path(folder)
     model = load(folder).model

@@ -2,9 +2,7 @@
 
 Shapes: B batch, S tokens read at once, T tokens in all (read before, and now), H heads,
 D hidden, V vocabulary.
-
-Reference:
-    Radford et al. 2019, Language Models are Unsupervised Multitask Learners, section 2.3.
+Reference: Radford et al. 2019, Language Models are Unsupervised Multitask Learners, section 2.3.
 """
 
 import dataclasses
@@ -16,35 +14,23 @@ from keras import ops
 
 @dataclasses.dataclass(frozen=True)
 class GPT2Config:
-    """The sizes of a GPT-2.
+    """The sizes of a GPT-2."""
 
-    Args:
-        vocabulary_size: V.
-        context_length: the most tokens that the model can look at.
-        hidden_dim: D, numbers in the vector of a token; a multiple of `num_heads`.
-        num_layers: blocks.
-        num_heads: H.
-        dropout: share of each layer's output that is set to zero in training.
-        initializer_range: standard deviation of the weights before training; 0 draws none.
-    """
-
-    vocabulary_size: int = 50257
-    context_length: int = 1024
-    hidden_dim: int = 768
-    num_layers: int = 12
-    num_heads: int = 12
-    dropout: float = 0.0
-    initializer_range: float = 0.02
+    vocabulary_size: int = 50257  # V
+    context_length: int = 1024  # the most tokens that the model can look at
+    hidden_dim: int = 768  # D, numbers in the vector of a token; a multiple of `num_heads`
+    num_layers: int = 12  # blocks
+    num_heads: int = 12  # H
+    dropout: float = 0.0  # share of each layer's output that is set to zero in training
+    initializer_range: float = 0.02  # deviation of the weights before training; 0 draws none
 
     def __post_init__(self):
         sizes = dataclasses.astuple(self)[:5]
         if not all(isinstance(size, int) and size > 0 for size in sizes):
             raise ValueError(f"every size of a GPT-2 must be a whole number above 0, not {self}")
         if self.hidden_dim % self.num_heads:
-            raise ValueError(
-                f"hidden_dim must be a multiple of num_heads; got {self.hidden_dim} and "
-                f"{self.num_heads}"
-            )
+            got = f"{self.hidden_dim} and {self.num_heads}"
+            raise ValueError(f"hidden_dim must be a multiple of num_heads; got {got}")
 
 
 SIZES = {  # as published, named as on the Hugging Face hub
@@ -56,11 +42,7 @@ SIZES = {  # as published, named as on the Hugging Face hub
 
 
 def get_config(size: str) -> GPT2Config:
-    """Return the sizes of a published GPT-2.
-
-    Raises:
-        ValueError: none of that name was published.
-    """
+    """Return the sizes of a published GPT-2; ValueError if none of that name was published."""
     if size not in SIZES:
         raise ValueError(f"the published sizes are {', '.join(SIZES)}; there is no {size!r}")
     return SIZES[size]
@@ -77,20 +59,12 @@ class ConfiguredModel(keras.Model):
         return cls(GPT2Config(**config.pop("config")), **config)
 
 
-# Layers that have their weights from the start, drawn as GPT-2's were
-
-
 def make_embedding(
     rows: int, hidden_dim: int, *, name: str, stddev: float, vectors=None
 ) -> keras.layers.Embedding:
     """Return a table with a vector for each of `rows` tokens or places. Built in notebook 06.
 
-    Args:
-        rows: tokens or places.
-        hidden_dim: D.
-        name: of the layer.
-        stddev: standard deviation of the vectors at the start.
-        vectors: a Keras initializer that gives the vectors instead.
+    `stddev` is that of the vectors at the start, unless an initializer `vectors` gives them.
     """
     normal = keras.initializers.RandomNormal(stddev=stddev) if stddev else "zeros"
     layer = keras.layers.Embedding(rows, hidden_dim, vectors or normal, name=name)
@@ -116,12 +90,7 @@ class Dense(keras.layers.EinsumDense):
 def make_dense(input_dim: int, units: int, *, name: str, stddev: float) -> Dense:
     """Return a dense layer from `input_dim` to `units` numbers. Built in notebook 06.
 
-    Args:
-        input_dim: numbers that come in.
-        units: numbers that come out.
-        name: of the layer.
-        stddev: standard deviation of the weights at the start; smaller for a layer whose outputs
-            the model adds up.
+    `stddev`, of the weights at the start, is smaller for a layer whose outputs the model adds up.
     """
     normal = keras.initializers.RandomNormal(stddev=stddev) if stddev else "zeros"
     settings = {"bias_axes": "o", "kernel_initializer": normal, "name": name}
@@ -137,15 +106,8 @@ def make_norm(hidden_dim: int, *, name: str) -> keras.layers.LayerNormalization:
     return layer
 
 
-# The model
-
-
 class CausalSelfAttention(keras.layers.Layer):
-    """Let every token gather from itself and the tokens before it. Built in notebook 06.
-
-    Args:
-        config: the sizes of the model.
-    """
+    """Let every token gather from itself and the tokens before it. Built in notebook 06."""
 
     def __init__(self, config: GPT2Config, **kwargs):
         super().__init__(**kwargs)
@@ -178,11 +140,7 @@ class CausalSelfAttention(keras.layers.Layer):
 
 
 class Block(keras.layers.Layer):
-    """Attention, then two dense layers; each adds to what comes in. Built in notebook 06.
-
-    Args:
-        config: the sizes of the model.
-    """
+    """Attention, then two dense layers; each adds to what comes in. Built in notebook 06."""
 
     def __init__(self, config: GPT2Config, **kwargs):
         super().__init__(**kwargs)
@@ -206,15 +164,9 @@ class Block(keras.layers.Layer):
 def make_attention_mask(S: int, T: int, start=0, num_padding=None):
     """Say what each of S new tokens may look at, and which position it has. From notebook 06.
 
-    Args:
-        S: new tokens of each text.
-        T: tokens of each text in all.
-        start: tokens before the new ones.
-        num_padding: tokens at the start of each text that are padding, shape (B,); none if None.
-
-    Returns:
-        The mask, true for tokens that are no padding and not in the future, shape (B, 1, S, T);
-        and the positions (B, S), counted from the first real token. B is 1 without padding.
+    The new tokens stand after `start` others, of T in all; the first `num_padding` (B,) of a text
+    are padding. Return the mask (B, 1, S, T), true for tokens that are no padding and not in the
+    future, and the positions (B, S), counted from the first real token; B is 1 without padding.
 
     Example:
         >>> mask, positions = make_attention_mask(3, 3, num_padding=np.array([1]))
@@ -232,13 +184,9 @@ def make_attention_mask(S: int, T: int, start=0, num_padding=None):
 
 @keras.saving.register_keras_serializable(package="course")
 class GPT2(ConfiguredModel):
-    """From token ids (B, S) to the scores of the token after each, (B, S, V).
+    """From token ids (B, S) to the scores of the token after each, (B, S, V). Notebook 06.
 
-    Built in notebook 06.
-
-    Args:
-        config: the sizes of the model.
-        tokens: a Keras initializer for the vectors of the tokens; drawn as the rest if None.
+    `tokens` is an initializer for the vectors of the tokens; if None, they are drawn as the rest.
 
     Example:
         >>> model = GPT2(GPT2Config(vocabulary_size=9, hidden_dim=4, num_layers=1, num_heads=2))
@@ -258,24 +206,15 @@ class GPT2(ConfiguredModel):
         self.built = True  # every layer has its weights already
 
     def call(self, token_ids, num_padding=None):
-        """Score the next token at every place; arguments as in `read`."""
+        """Score the next token at every place; arguments as in `compute_hidden_states`."""
         return self.compute_logits(self.compute_hidden_states(token_ids, num_padding)[0])
 
     def compute_hidden_states(self, token_ids, num_padding=None, cache=None, start=0):
-        """Turn tokens into vectors.
+        """Turn tokens (B, S) into vectors (B, S, D); also return the cache with these tokens in it.
 
-        Args:
-            token_ids: shape (B, S).
-            num_padding: tokens at the start of each text that are padding, shape (B,).
-            cache: keys and values of earlier tokens, from an earlier `read`; first from
-                `utils.decoding.sampling.make_cache`.
-            start: tokens read before these.
-
-        Returns:
-            The vectors (B, S, D), and the cache with these tokens in it.
-
-        Raises:
-            ValueError: more tokens than the context holds.
+        The first `num_padding` (B,) tokens of a text are padding. The cache, first from
+        `utils.decoding.sampling.make_cache`, holds keys and values of the `start` tokens before.
+        Raises ValueError if there are more tokens than the context holds.
         """
         S = ops.shape(token_ids)[1]
         T = check_length(S if cache is None else cache[0][0].shape[2], self.config)
@@ -294,43 +233,21 @@ class GPT2(ConfiguredModel):
 
 
 def check_length(length: int, config: GPT2Config) -> int:
-    """Return `length`, a number of tokens, if the context holds so many or it is symbolic.
-
-    Raises:
-        ValueError: it does not.
-    """
+    """Return `length`, a number of tokens; ValueError if the context does not hold so many."""
     if isinstance(length, int) and length > config.context_length:
-        raise ValueError(
-            f"this model looks at {config.context_length} tokens at most; got {length}: cut the "
-            "text at its start, or read it in windows"
-        )
+        most = f"this model looks at {config.context_length} tokens at most"
+        raise ValueError(f"{most}; got {length}: cut the text at its start, or read it in windows")
     return length
 
 
-# Measuring
+def compute_token_bits(model: GPT2, token_ids: np.ndarray, *, stride=None, batch_size=None):
+    """Return how many bits each token of a text (N,) but the first costs, shape (N - 1,).
 
-
-def compute_token_bits(
-    model: GPT2,
-    token_ids: np.ndarray,
-    *,
-    stride: int | None = None,
-    batch_size: int | None = None,
-) -> np.ndarray:
-    """Return how many bits each token of a text costs. Built in notebook 06.
-
-    The text is read in windows as long as the context, each `stride` tokens after the one
-    before it. Every token but the first is counted once, in the first window that has it, so
-    all but the first window's tokens have context_length - `stride` tokens or more before them.
-
-    Args:
-        model: the model.
-        token_ids: the text, shape (N,).
-        stride: tokens; half the context if None. The smaller, the truer and slower.
-        batch_size: windows read side by side; what 64 MB of scores allow if None.
-
-    Returns:
-        -log2 of the probability of tokens 1, ..., N - 1; shape (N - 1,).
+    Built in notebook 06. The text is read in windows as long as the context, each `stride` tokens
+    (half the context if None) after the one before it. Every token but the first is counted once,
+    in the first window that has it, so all but the first window's tokens have context_length -
+    `stride` tokens or more before them: the smaller the stride, the truer and slower. `batch_size`
+    windows are read side by side; what 64 MB of scores allow if None.
     """
     N, T = len(token_ids) - 1, model.config.context_length
     stride, T = stride or T // 2, min(T, N)

@@ -13,14 +13,9 @@ from utils.data.text import split_words
 def standardise(texts):
     """Put a space between all words of `split_words`. Built in notebook 01, section 3.
 
-    For `keras.layers.TextVectorization`. It calls Python, so that its words are those of
-    `split_words` under every language of the machine, where TensorFlow's own lower case is not.
-
-    Args:
-        texts: string tensor of any shape.
-
-    Returns:
-        String tensor of the same shape.
+    For `keras.layers.TextVectorization`; string tensors of any shape. It calls Python, so that its
+    words are those of `split_words` under every language of the machine, where TensorFlow's own
+    lower case is not.
     """
     import tensorflow as tf
 
@@ -36,8 +31,8 @@ def standardise(texts):
 class MaskedMaxPooling1D(keras.layers.Layer):
     """Keep, for each unit, its largest value over the real tokens. From notebook 01, section 6.
 
-    Input of shape (B, T, D), values between -1 and 1 as a `tanh` or an LSTM gives them;
-    output (B, D). A row that is all padding gives -1 everywhere.
+    From (B, T, D), values between -1 and 1 as a `tanh` or an LSTM gives them, to (B, D). A row that
+    is all padding gives -1 everywhere.
     """
 
     def __init__(self, **kwargs):
@@ -57,8 +52,8 @@ class MaskedMaxPooling1D(keras.layers.Layer):
 class MaskedAveragePooling1D(keras.layers.Layer):
     """Average, for each unit, over the real tokens. From notebook 03, section 5.
 
-    Input of shape (B, T, D), output (B, D). A row that is all padding gives 0 everywhere,
-    where Keras' own layer divides by zero.
+    From (B, T, D) to (B, D). A row that is all padding gives 0 everywhere, where Keras' own layer
+    divides by zero.
     """
 
     def __init__(self, **kwargs):
@@ -78,16 +73,10 @@ class MaskedAveragePooling1D(keras.layers.Layer):
 class BigramHashing(keras.layers.Layer):
     """Give each pair of neighbouring tokens an id of its own. From notebook 03, section 5.
 
-    A pair is numbered `first * vocabulary_size + second`, and the remainder after division
-    by `num_buckets` is its id: a table of that many rows is enough, at the price that some
-    pairs share one.
-
-    Input: token ids (B, T), 0 = padding. Output: ids of the same shape, 1 to `num_buckets`;
-    0 where no second token follows.
-
-    Args:
-        vocabulary_size: V; its square must fit into 31 bits.
-        num_buckets: ids to share; best a prime number.
+    A pair's id is the remainder of `first * vocabulary_size + second` by `num_buckets`, best a
+    prime number: a table of that many rows is enough, at the price that some pairs share one. From
+    token ids (B, T), 0 = padding, to ids (B, T), 1 to `num_buckets`; 0 where no second token
+    follows.
     """
 
     def __init__(self, vocabulary_size: int, num_buckets: int, **kwargs):

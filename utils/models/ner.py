@@ -22,13 +22,9 @@ MODEL = "en_core_web_sm"
 
 
 def load_pipeline():
-    """Load spaCy's small English pipeline: the installed one, or else the registered files.
+    """Load a new `spacy.Language`: the small English pipeline, installed or from registered files.
 
-    Returns:
-        A new `spacy.Language`; what is changed in one is not changed in another.
-
-    Raises:
-        utils.data.DataError: it is not installed, and the files cannot be had.
+    Raises `utils.data.DataError` if it is not installed, and the files cannot be had.
     """
     import spacy
 
@@ -44,41 +40,24 @@ def load_pipeline():
 
 
 def find_entities(nlp, text: str, types: tuple[str, ...] = TYPES) -> list[Span]:
-    """Return the entities that a pipeline finds in a text.
+    """Return the entities of these types that a pipeline finds, in characters of the text as given.
 
-    Args:
-        nlp: a pipeline that fills `doc.ents`.
-        text: any text. The pipeline reads it normalised, with signs and emoji as spaces: it
-            takes them for names.
-        types: those to keep; a pipeline may know more.
-
-    Returns:
-        Spans in characters of `text` as it was given.
-
-    Raises:
-        ValueError: the text is longer than the pipeline reads.
+    It reads the text normalised, with signs and emoji as spaces: it takes them for names. A text
+    that is longer than it reads is a ValueError.
     """
     read, places = align_text(text)
     if len(read) > nlp.max_length:
-        raise ValueError(
-            f"the text has {len(read):,} characters, and the pipeline reads at most "
-            f"{nlp.max_length:,}; give it one paragraph at a time"
-        )
+        rule = f"and the pipeline reads at most {nlp.max_length:,}; give it one paragraph at a time"
+        raise ValueError(f"the text has {len(read):,} characters, {rule}")
     entities = [e for e in nlp(EMOJI.sub(" ", read)).ents if e.label_ in types]
     return [(places[e.start_char][0], places[e.end_char - 1][1], e.label_) for e in entities]
 
 
-# Legal sequences
-
-
 def allow_transitions(tags: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Say which tag may begin a sentence and which may follow which.
+    """Say which tag may begin a sentence, shape (K,), and which may follow which, shape (K, K).
 
-    I-X stands only after B-X or I-X; all else is legal.
-
-    Returns:
-        Two boolean arrays: `first` of shape (K,), and `after` of shape (K, K), where
-        `after[i, j]` is whether tag j may follow tag i.
+    `after[i, j]` is whether tag j may follow tag i. I-X stands only after B-X or I-X; all else is
+    legal.
     """
     first = np.array([not tag.startswith("I-") for tag in tags])
     same = [[before[2:] == tag[2:] for tag in tags] for before in tags]
@@ -86,22 +65,12 @@ def allow_transitions(tags: list[str]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def decode_viterbi(scores: np.ndarray, first: np.ndarray, after: np.ndarray) -> list[int]:
-    """Find the legal tag sequence with the largest sum of scores.
+    """Find the legal tag sequence with the largest sum of scores (T, K): T tag numbers.
 
-    `best[j]` is the largest sum of a legal path that ends in tag j at this token; a step asks
-    for each tag which predecessor is best, remembers it, and adds the token's own score.
-
-    Args:
-        scores: one number a token and tag, for example log probabilities, shape (T, K).
-        first: which tags may begin, shape (K,).
-        after: which tag may follow which, shape (K, K).
-
-    Returns:
-        T tag numbers.
-
-    Reference:
-        Viterbi 1967, IEEE Transactions on Information Theory 13(2); Forney 1973, The Viterbi
-        Algorithm.
+    `best[j]` is the largest sum of a legal path that ends in tag j at this token; a step asks for
+    each tag which predecessor is best, remembers it, and adds the token's own score, for example a
+    log probability. What is legal comes from `allow_transitions`.
+    Reference: Viterbi 1967, IEEE Transactions on Information Theory 13(2); Forney 1973.
 
     Example:
         >>> first, after = allow_transitions(["O", "B-X", "I-X"])
@@ -121,9 +90,6 @@ def decode_viterbi(scores: np.ndarray, first: np.ndarray, after: np.ndarray) -> 
     return path[::-1]
 
 
-# Words as numbers
-
-
 def describe_shape(word: str) -> str:
     """Say how a word is written, whatever it means: one of `SHAPES`.
 
@@ -141,15 +107,10 @@ def describe_shape(word: str) -> str:
 
 
 def encode_sentences(words: list[str], rows: dict[str, int], vectors: np.ndarray) -> np.ndarray:
-    """Describe each word by its vector, zeros if it has none, and by its shape.
+    """Describe each of T words by its vector, zeros if it has none, and by its shape.
 
-    Args:
-        words: T words.
-        rows: lower-case word to its row in `vectors`.
-        vectors: shape (words, D).
-
-    Returns:
-        Array of shape (T, D + 6), float32; no row is all zeros.
+    `rows` gives the row of a lower-case word in `vectors` (words, D). The result has shape
+    (T, D + 6), float32; no row is all zeros.
     """
     features = np.zeros((len(words), vectors.shape[1] + len(SHAPES)), dtype="float32")
     for feature, word in zip(features, words, strict=True):

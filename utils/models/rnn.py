@@ -9,30 +9,15 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from utils.backends import compute_gradient
 
-# Recurrent networks
-
 
 def build_language_model(
-    cell: str,
-    vocabulary_size: int,
-    *,
-    embedding_dim: int,
-    hidden_dim: int,
-    batch_size: int | None = None,
-    stateful: bool = False,
+    cell: str, vocabulary_size: int, *, embedding_dim, hidden_dim, batch_size=None, stateful=False
 ) -> keras.Model:
     """Build a recurrent network that scores the next token. Built in notebook 02, section 3.
 
-    Args:
-        cell: "SimpleRNN", "GRU" or "LSTM".
-        vocabulary_size: V.
-        embedding_dim: numbers a token's vector has.
-        hidden_dim: D, units of the recurrent layer.
-        batch_size: B; needed where `stateful`.
-        stateful: row b of a batch goes on where row b of the batch before it ended.
-
-    Returns:
-        A model from token ids (B, T) to logits (B, T, V).
+    It goes from token ids (B, T) to logits (B, T, V). The cell is "SimpleRNN", "GRU" or "LSTM", of
+    D = `hidden_dim` units. Where `stateful`, which needs B, row b of a batch goes on where row b of
+    the batch before it ended.
     """
     token_ids = keras.Input((None,), batch_size=batch_size, dtype="int32", name="token_ids")
     x = keras.layers.Embedding(vocabulary_size, embedding_dim, name="embedding")(token_ids)
@@ -42,16 +27,11 @@ def build_language_model(
     return keras.Model(token_ids, logits, name=cell.lower())
 
 
-def make_streams(
-    token_ids: np.ndarray, batch_size: int, sequence_length: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Cut a text into `batch_size` streams that are read side by side.
+def make_streams(token_ids: np.ndarray, batch_size: int, sequence_length: int) -> tuple:
+    """Cut a text into `batch_size` streams that are read side by side. Notebook 02, section 3.
 
-    Built in notebook 02, section 3. What is left over at the end of the text is dropped.
-
-    Returns:
-        Inputs and targets (the token after each input), shape (rows, sequence_length). Row
-        b of one batch goes on where row b of the batch before it ended.
+    Return inputs and targets (the token after each input), shape (rows, sequence_length). Row b of
+    one batch goes on where row b of the batch before it ended. The rest of the text is dropped.
 
     Example:
         >>> make_streams(np.arange(9), 2, 2)[0].tolist()
@@ -61,32 +41,18 @@ def make_streams(
 
     def cut(ids):
         streams = ids[: batch_size * steps * sequence_length]
-        return (
-            streams.reshape(batch_size, steps, sequence_length)
-            .swapaxes(0, 1)
-            .reshape(-1, sequence_length)
-        )
+        streams = streams.reshape(batch_size, steps, sequence_length)
+        return streams.swapaxes(0, 1).reshape(-1, sequence_length)
 
     return cut(token_ids[:-1]), cut(token_ids[1:])
 
 
-def measure_bits(
-    model: keras.Model, token_ids: np.ndarray, *, span: int = 400, context: int = 100
-) -> np.ndarray:
-    """Return how many bits each token of a text costs. Built in notebook 02, section 3.
+def measure_bits(model: keras.Model, token_ids: np.ndarray, *, span=400, context=100) -> np.ndarray:
+    """Return how many bits each token of a text (N,) but the first costs, shape (N - 1,).
 
-    The text is cut into spans that are read side by side; each is preceded by `context`
-    tokens that are read and not counted, so that the state is warm. Every token but the
-    first is counted once.
-
-    Args:
-        model: from token ids (B, T) to logits (B, T, V), not stateful.
-        token_ids: the text, shape (N,).
-        span: tokens counted a row.
-        context: tokens read before them (fewer at the start of the text).
-
-    Returns:
-        -log2 of the probability of tokens 1, ..., N - 1; shape (N - 1,).
+    Built in notebook 02, section 3. The text is cut into spans that are read side by side; each is
+    preceded by `context` tokens (fewer at the start of the text) that are read and not counted, so
+    that the state is warm. The model goes from token ids (B, T) to logits (B, T, V), not stateful.
     """
     inputs, targets = token_ids[:-1], token_ids[1:]
     rows = -(-len(inputs) // span)
@@ -96,9 +62,8 @@ def measure_bits(
     bits = []
     for k in range(0, rows, 16):
         logits = model.predict_on_batch(windows[k : k + 16])[:, context:]
-        nats = keras.ops.sparse_categorical_crossentropy(
-            wanted[k : k + 16], logits, from_logits=True
-        )
+        some = wanted[k : k + 16]
+        nats = keras.ops.sparse_categorical_crossentropy(some, logits, from_logits=True)
         bits.append(keras.ops.convert_to_numpy(nats) / np.log(2))
     return np.concatenate(bits).ravel()[: len(inputs)]
 
@@ -106,15 +71,10 @@ def measure_bits(
 def compute_gradient_by_distance(model: keras.Model, token_ids: np.ndarray) -> np.ndarray:
     """Measure how much the last loss depends on the state k steps before it.
 
-    Built in notebook 02, section 4. A zero is added to the output h of every step; the
-    gradient of the last loss with respect to that zero is its gradient with respect to h.
-
-    Args:
-        model: from `build_language_model`.
-        token_ids: B texts, shape (B, T + 1); the last token is the one to be predicted.
-
-    Returns:
-        For k = 0, ..., T - 1 the norm of d loss_T / d h_{T-k}, averaged over the texts.
+    Built in notebook 02, section 4. A zero is added to the output h of every step; the gradient of
+    the last loss with respect to that zero is its gradient with respect to h. Of B texts (B, T + 1)
+    the last token is the one to be predicted by the model of `build_language_model`. Return for
+    k = 0, ..., T - 1 the norm of d loss_T / d h_{T-k}, averaged over the texts.
     """
     cell = model.get_layer("recurrent").cell
     vectors = model.get_layer("embedding")(token_ids[:, :-1])  # (B, T, D)

@@ -8,7 +8,6 @@
 """
 
 import contextlib
-import hashlib
 import importlib
 import json
 import re
@@ -18,6 +17,8 @@ from pathlib import Path
 
 import keras
 import numpy as np
+
+from utils.data.downloads import compute_sha256
 
 FILES = ["model.keras", "model.onnx", "tokenizer.json", "card.json"]
 VOCABULARIES = ["vocabulary", "source_vocabulary", "target_vocabulary"]
@@ -30,33 +31,22 @@ class KeptModelError(RuntimeError):
 
 
 def get_kind(name: str) -> type:
-    """Return the class of `utils.decoding.serving` that serves models of a kind.
-
-    It uses the decoders, which stand above this room: the one import that leads up.
-    """
-    from utils.decoding.serving import KINDS
+    """Return the class that serves models of a kind."""
+    from utils.decoding.serving import KINDS  # the decoders: the one import that leads up
 
     if name not in KINDS:
         raise ValueError(f"kind is one of {', '.join(KINDS)}, not {name!r}")
     return KINDS[name]
 
 
-# Writing
-
-
 def save(model: keras.Model, folder: str | Path, *, kind: str = "model", **settings) -> Path:
-    """Write a model and all that it needs into a folder: everything, or nothing.
+    """Write a model, compiled or not, and all that it needs into a folder: all or nothing.
 
-    Args:
-        model: compiled or not.
-        folder: a new one, or one that `save` made, which is replaced.
-        kind: "classifier", "translator" (LSTM), "transformer" (a translator), "language_model"
-            (recurrent), "gpt2", "word_model" (fills blanks), or "model" (numbers to numbers).
-        settings: what the class of this kind in `utils.decoding.serving` asks for: for a
-            classifier `vocabulary`, `labels` and `sequence_length`.
-
-    Returns:
-        The folder.
+    A new folder, or one that `save` made, which is replaced; it is returned. The kind is
+    "classifier", "translator" (LSTM), "transformer" (a translator), "language_model" (recurrent),
+    "gpt2", "word_model" (fills blanks), or "model" (numbers to numbers). The settings are what the
+    class of this kind in `utils.decoding.serving` asks for: for a classifier `vocabulary`, `labels`
+    and `sequence_length`.
 
     Raises:
         TypeError: a setting is missing, or there is none of that name.
@@ -90,8 +80,7 @@ def save(model: keras.Model, folder: str | Path, *, kind: str = "model", **setti
         else:
             card["settings"][name] = value
     card |= {"example": make_example(served), "dtype": model.dtype_policy.name}
-    card |= {"versions": get_versions()}
-    write_card(part, card)
+    write_card(part, card | {"versions": get_versions()})
     if folder.exists():
         shutil.rmtree(old, ignore_errors=True)
         folder.rename(old)
@@ -105,32 +94,21 @@ def refuse_foreign(folder: Path) -> None:
     found = [p.name for p in folder.iterdir()] if folder.is_dir() else [folder.name]
     foreign = [name for name in found if folder.exists() and name not in FILES]
     if foreign:
-        raise KeptModelError(
-            f"{folder} holds {foreign[0]}, which no kept model has; give a folder of its own"
-        )
+        said = f"{folder} holds {foreign[0]}, which no kept model has"
+        raise KeptModelError(f"{said}; give a folder of its own")
 
 
 def write_card(folder: Path, card: dict) -> None:
     """Write card.json with the hash of each file that the folder holds."""
     names = sorted(path.name for path in folder.iterdir() if path.name in FILES)
-    files = {name: hash_file(folder / name) for name in names if name != "card.json"}
+    files = {name: compute_sha256(folder / name) for name in names if name != "card.json"}
     options = {"indent": 1, "ensure_ascii": False, "default": lambda value: value.tolist()}
     text = json.dumps(card | {"files": files}, **options) + "\n"
     (folder / "card.json").write_text(text, encoding="utf8", newline="\n")
 
 
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def write_tokens(path: Path, tokens: list[str]) -> None:
-    """Write one token a line; a line break inside one is escaped with a backslash.
-
-    Raises:
-        TypeError: a token is no string.
-    """
+    """Write one token a line; a line break inside one is escaped with a backslash."""
     for token in tokens:
         if not isinstance(token, str):
             raise TypeError(f"{path.stem} holds {token!r}, which is no string")
@@ -141,10 +119,7 @@ def write_tokens(path: Path, tokens: list[str]) -> None:
 def get_versions() -> dict[str, str]:
     """Return the versions of Keras and of its backend."""
     backend = keras.backend.backend()
-    return {
-        "keras": keras.__version__,
-        backend: str(importlib.import_module(backend).__version__),
-    }
+    return {"keras": keras.__version__, backend: str(importlib.import_module(backend).__version__)}
 
 
 def make_example(served) -> dict | None:
@@ -154,21 +129,11 @@ def make_example(served) -> dict | None:
     return {"text": served.probe, "token_ids": np.ravel(served.encode([served.probe])[0]).tolist()}
 
 
-# Reading
-
-
 def load(folder: str | Path):
-    """Read what `save` wrote.
+    """Read what `save` wrote: an object of `utils.decoding.serving`, by the kind.
 
-    Args:
-        folder: the folder.
-
-    Returns:
-        An object with `predict(texts)`, `translate(texts)` or `generate(prompt)`, by the kind:
-        see `utils.decoding.serving`. Its attribute `model` can go on training.
-
-    Raises:
-        KeptModelError: a file is missing or was changed, or the model is of another version.
+    It has `predict(texts)`, `translate(texts)` or `generate(prompt)`; its `model` can go on
+    training. Raises KeptModelError if a file is missing or was changed, or of another version.
     """
     folder = Path(folder)
     card = read_card(folder)
@@ -191,11 +156,7 @@ def load(folder: str | Path):
 
 
 def read_card(folder: Path) -> dict:
-    """Read card.json, and check that every file is the one that was written.
-
-    Raises:
-        KeptModelError: a file is missing or was changed.
-    """
+    """Read card.json, and check that every file is the one that was written."""
     try:
         card = json.loads((folder / "card.json").read_text(encoding="utf8"))
         files = card["files"]
@@ -206,7 +167,7 @@ def read_card(folder: Path) -> dict:
     for name, wanted in files.items():
         if not (folder / name).is_file():
             raise KeptModelError(f"{folder} lacks {name}; copy the whole folder, or its pack")
-        if hash_file(folder / name) != wanted:
+        if compute_sha256(folder / name) != wanted:
             raise KeptModelError(f"{folder}/{name} was changed after the model was saved")
     return card
 
@@ -216,10 +177,9 @@ def compare_versions(folder: Path, saved: dict[str, str]) -> None:
     here = get_versions()
     for name in saved.keys() & here.keys():
         if saved[name].split(".")[0] != here[name].split(".")[0]:
-            raise KeptModelError(
-                f"{folder} was saved with {name} {saved[name]}, and here is {here[name]}: install "
-                f"'{name}=={saved[name]}', or save the model anew"
-            )
+            said = f"{folder} was saved with {name} {saved[name]}, and here is {here[name]}"
+            way_out = f"install '{name}=={saved[name]}', or save the model anew"
+            raise KeptModelError(f"{said}: {way_out}")
         if saved[name] != here[name]:
             print(f"{folder.name} was saved with {name} {saved[name]}; here is {here[name]}")
 
@@ -253,11 +213,7 @@ def use_dtype_policy(name: str):
 
 
 def pack(folder: str | Path) -> Path:
-    """Write the folder of a kept model as one .zip beside it, and return its path.
-
-    Raises:
-        KeptModelError: a file is missing or was changed.
-    """
+    """Write a kept model as one .zip beside its folder, return its path; errors as of `load`."""
     folder = Path(folder).resolve()
     names = ["card.json", *read_card(folder)["files"]]
     path, part = (folder.with_name(f"{folder.name}.{end}") for end in ("zip", "zip.part"))

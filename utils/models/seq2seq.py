@@ -1,40 +1,25 @@
 """Encoder-decoder translation with LSTMs, plain and with attention.
 
-Built step by step in notebook 05 (everything but the attention) and notebook 08 (attention and
-alignments). Shapes: B batch, S source tokens, T target tokens, D hidden, V target vocabulary,
-K beam width.
+Built step by step in notebook 05, attention and alignments in 08. Shapes: B batch, S source
+tokens, T target tokens, D hidden, V target vocabulary.
 """
 
 import keras
 import numpy as np
 
-from utils.data.pairs import (
-    END,
-    PADDING,
-)
-
-# Attention
+from utils.data.pairs import END, PADDING
 
 
 @keras.saving.register_keras_serializable(package="course")
 class CrossAttention(keras.layers.Layer):
     """Score, softmax, context: how much each target position reads of each source position.
 
-    Built in notebook 08, section 2.
-
-    Args:
-        score: "dot" (q · m), "general" (q · W m) or "additive" (v · tanh(W q + U m)).
-
-    Call with `query` (B, T, D), `memory` (B, S, D) and `memory_mask` (B, S), False on padding.
-    It returns the context (B, T, D) and the weights (B, T, S). The weights of a query sum to 1;
-    where all of the memory is padding, weights and context are 0.
-
-    Raises:
-        ValueError: there is no such score.
-
-    Reference:
-        Luong, Pham and Manning 2015, section 3.1 (dot, general); Bahdanau, Cho and Bengio 2015,
-        appendix A.1.2 (additive).
+    Built in notebook 08, section 2. Call with `query` (B, T, D), `memory` (B, S, D) and
+    `memory_mask` (B, S), False on padding. It returns the context (B, T, D) and the weights
+    (B, T, S), which sum to 1 for a query; where all of the memory is padding, both are 0. The score
+    is "dot" (q · m), "general" (q · W m) or "additive" (v · tanh(W q + U m)).
+    Reference: Luong, Pham and Manning 2015, section 3.1 (dot, general); Bahdanau, Cho and Bengio
+    2015, appendix A.1.2 (additive).
     """
 
     def __init__(self, score: str = "dot", *, name: str = "attention", **kwargs):
@@ -67,35 +52,16 @@ class CrossAttention(keras.layers.Layer):
         return super().get_config() | {"score": self.score}
 
 
-# The model
-
-
 def build_translator(
-    source_size: int,
-    target_size: int,
-    *,
-    embedding_dim: int,
-    hidden_dim: int,
-    dropout: float = 0.0,
-    attention: keras.layers.Layer | None = None,
+    source_size: int, target_size: int, *, embedding_dim, hidden_dim, dropout=0.0, attention=None
 ) -> keras.Model:
     """Build an encoder-decoder. Built in notebook 05, section 2; with attention in notebook 08.
 
-    Args:
-        source_size: tokens of the source vocabulary.
-        target_size: V, tokens of the target vocabulary.
-        embedding_dim: numbers a token's vector has.
-        hidden_dim: D, units of the decoder; the encoder has half of it in each direction.
-        dropout: share of the word vectors' and of the last layer's inputs blanked in training.
-        attention: None, or a layer as `CrossAttention`: each decoder state then looks at all
-            encoder states.
-
-    Returns:
-        A model from [source_ids (B, S), target_ids (B, T)], 0 = padding, to logits (B, T, V).
-        The decoder reads the true target so far (teacher forcing).
-
-    Reference:
-        Sutskever, Vinyals and Le 2014; with attention Luong, Pham and Manning 2015, equation 5.
+    It goes from [source_ids (B, S), target_ids (B, T)], 0 = padding, to logits (B, T, V). The
+    decoder, of D units, reads the true target so far (teacher forcing); the encoder has D / 2 units
+    in each direction. `dropout` is the share of the word vectors' and of the last layer's inputs
+    blanked in training. Each decoder state looks at all encoder states by `attention`.
+    Reference: Sutskever, Vinyals and Le 2014; Luong, Pham and Manning 2015, equation 5.
     """
     source_ids = keras.Input((None,), dtype="int32", name="source_ids")
     target_ids = keras.Input((None,), dtype="int32", name="target_ids")
@@ -123,9 +89,7 @@ def build_translator(
 def compute_masked_loss(targets, logits):
     """Return the mean cross-entropy of the real tokens, in nats. Built in notebook 05, section 2.
 
-    Args:
-        targets: token ids, shape (B, T); 0 is padding and counts nothing.
-        logits: shape (B, T, V).
+    From target ids (B, T), of which 0 is padding and counts nothing, and logits (B, T, V).
     """
     logits = keras.ops.cast(logits, "float32")
     nats = keras.ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
@@ -142,9 +106,6 @@ def compute_masked_accuracy(targets, logits):
     return keras.ops.sum(right * real) / keras.ops.sum(real)
 
 
-# Decoding
-
-
 def encode_source(model: keras.Model, source_ids):
     """Return memory (B, S, D), its mask (B, S) and the first decoder states, h and c (B, D).
 
@@ -157,46 +118,28 @@ def encode_source(model: keras.Model, source_ids):
 
 
 def score_next(model: keras.Model, token_ids, states: list, memory, mask):
-    """Score the token after `token_ids` (B,): one step of the decoder.
+    """Return logits (B, V) of the token after `token_ids` (B,), and the new states: one step.
 
     Built in notebook 05, section 3.
-
-    Returns:
-        Logits (B, V) and the new states.
     """
-    y, states = model.get_layer("decoder").cell(
-        model.get_layer("target_embedding")(token_ids), states
-    )
+    y = model.get_layer("target_embedding")(token_ids)
+    y, states = model.get_layer("decoder").cell(y, states)
     if "attention" in [layer.name for layer in model.layers]:
         context, _ = model.get_layer("attention")(y[:, None], memory, mask)
         y = model.get_layer("combine")(keras.ops.concatenate([y, context[:, 0]], axis=-1))
     return model.get_layer("logits")(y), states
 
 
-# Alignment
-
-
-def read_alignments(
-    weights: np.ndarray, source_ids: np.ndarray, target_ids: np.ndarray
-) -> list[list[tuple[int, int]]]:
+def read_alignments(weights: np.ndarray, source_ids, target_ids) -> list[list[tuple[int, int]]]:
     """Link each target token to the source token that has the largest weight.
 
-    Built in notebook 08, section 6. Row t of the weights belongs to the decoder state that
-    *predicts* target token t (it has read the tokens before t, not t itself). `[END]` gets no
-    link.
-
-    Args:
-        weights: shape (B, T, S), from a pass over the true target (forced decoding).
-        source_ids: shape (B, S).
-        target_ids: what is predicted, up to `[END]`, shape (B, T).
-
-    Returns:
-        For each pair its links (i, j): source and target index from 0.
+    Built in notebook 08, section 6. Row t of the weights (B, T, S), from a pass over the true
+    target (forced decoding), belongs to the decoder state that *predicts* target token t: it has
+    read the tokens before t, not t itself. For each pair of source_ids (B, S) and of target_ids
+    (B, T), which are predicted, return links (i, j), indices from 0. `[END]` gets no link.
     """
     real = np.logical_and(target_ids != PADDING, target_ids != END)
     weights = np.where((source_ids != PADDING)[:, None], weights, -1.0)
     best = weights.argmax(axis=-1)
-    return [
-        [(int(row[j]), int(j)) for j in np.flatnonzero(kept)]
-        for row, kept in zip(best, real, strict=True)
-    ]
+    pairs = zip(best, real, strict=True)
+    return [[(int(row[j]), int(j)) for j in np.flatnonzero(kept)] for row, kept in pairs]

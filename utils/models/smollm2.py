@@ -1,9 +1,7 @@
 """SmolLM2-135M-Instruct, a small language model that was taught to answer. Used by notebook 06.
 
 Its weights come in the GGUF format with 4 bits a number; `transformers` turns them back to float32.
-
-Reference:
-    Ben Allal et al. 2025, SmolLM2: When Smol Goes Big.
+Reference: Ben Allal et al. 2025, SmolLM2: When Smol Goes Big.
 """
 
 import importlib.util
@@ -16,11 +14,7 @@ PACKAGES = ("torch", "gguf", "accelerate")
 
 
 def explain_missing() -> str:
-    """Say what this machine lacks to run the model, and the way out; nothing is downloaded.
-
-    Returns:
-        A sentence; empty if everything is there.
-    """
+    """Say what this machine lacks to run the model, and the way out; "" if everything is there."""
     absent = [package for package in PACKAGES if importlib.util.find_spec(package) is None]
     if absent:
         return f"not installed: {', '.join(absent)} (`make torch` installs them)"
@@ -32,9 +26,8 @@ def explain_missing() -> str:
 def load_smollm2() -> tuple:
     """Return tokenizer and model of `transformers`; the weights are float32, 0.5 GB.
 
-    Raises:
-        ImportError: a package of `PACKAGES` is missing, see `explain_missing`.
-        utils.data.DataError: the file could not be had.
+    Raises ImportError if a package is missing, see `explain_missing`, `utils.data.DataError` if the
+    file could not be had.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, modeling_gguf_pytorch_utils

@@ -8,24 +8,15 @@ import keras
 
 from utils.data.pairs import PADDING
 
-# Attention
-
 
 def attend(query, key, value, mask=None):
     """Average the values by how well their keys answer the queries. From notebook 09, section 1.
 
-    Args:
-        query: shape (..., T, D).
-        key: shape (..., S, D).
-        value: shape (..., S, any width).
-        mask: what broadcasts to (..., T, S); False where a query must not look.
-
-    Returns:
-        The averages (..., T, width of the values) and the weights (..., T, S); each row of
-        weights sums to 1. A row without anything to look at has equal weights.
-
-    Reference:
-        Vaswani et al. 2017, Attention Is All You Need, equation 1.
+    From query (..., T, D), key (..., S, D), value (..., S, any width) and a mask that broadcasts to
+    (..., T, S), False where a query must not look, to the averages (..., T, width of the values)
+    and the weights (..., T, S). Each row of weights sums to 1; one without anything to look at is
+    even.
+    Reference: Vaswani et al. 2017, Attention Is All You Need, equation 1.
     """
     scores = keras.ops.matmul(query, keras.ops.swapaxes(key, -1, -2)) / query.shape[-1] ** 0.5
     dtype, scores = scores.dtype, keras.ops.cast(scores, "float32")  # float16 cannot hold -1e9
@@ -58,39 +49,28 @@ def join_heads(x):
 
 @keras.saving.register_keras_serializable(package="course")
 class MultiHeadAttention(keras.layers.Layer):
-    """Attend in H slices of the projected vectors. Built in notebook 09, section 3.
+    """Attend in H slices of the projected vectors, all of them D wide. Notebook 09, section 3.
 
-    Call with `query` (B, T, D), `memory` (B, S, any width) and a mask as for `attend`, with
-    weights of shape (B, H, T, S). Query and memory are the same for self-attention. It returns
-    the new vectors (B, T, D) and the weights.
+    Call with `query` (B, T, D), `memory` (B, S, any width), the same for self-attention, and a mask
+    as for `attend`. It returns the new vectors (B, T, D) and the weights (B, H, T, S).
 
-    Args:
-        num_heads: H.
-        hidden_dim: D, all heads together.
-
-    Raises:
-        ValueError: D cannot be cut into H equal slices.
-
-    Reference:
-        Vaswani et al. 2017, section 3.2.2.
+    Raises ValueError if D cannot be cut into H equal slices.
+    Reference: Vaswani et al. 2017, section 3.2.2.
     """
 
     def __init__(self, num_heads: int, hidden_dim: int, **kwargs):
         super().__init__(**kwargs)
         if hidden_dim % num_heads:
-            raise ValueError(
-                f"hidden_dim must be a multiple of num_heads, got {hidden_dim} and {num_heads}"
-            )
+            got = f"{hidden_dim} and {num_heads}"
+            raise ValueError(f"hidden_dim must be a multiple of num_heads, got {got}")
         self.num_heads, self.hidden_dim = num_heads, hidden_dim
         names = ("query", "key", "value", "combine")
         self.projections = [keras.layers.Dense(hidden_dim, name=name) for name in names]
 
     def call(self, query, memory, mask=None):
         *project, combine = self.projections
-        inputs = (query, memory, memory)
-        heads = [
-            split_heads(layer(x), self.num_heads) for layer, x in zip(project, inputs, strict=True)
-        ]
+        inputs = zip(project, (query, memory, memory), strict=True)
+        heads = [split_heads(layer(x), self.num_heads) for layer, x in inputs]
         context, weights = attend(*heads, mask)
         return combine(join_heads(context)), weights
 
@@ -99,17 +79,11 @@ class MultiHeadAttention(keras.layers.Layer):
         return super().get_config() | sizes
 
 
-# Order
-
-
 def compute_sinusoids(length: int, hidden_dim: int):
     """Return sines and cosines of D / 2 wavelengths, shape (T, D). From notebook 09, section 4.
 
-    The sines stand in the first half and the cosines in the second; the paper alternates them,
-    which is the same up to the order of the columns.
-
-    Reference:
-        Vaswani et al. 2017, section 3.5.
+    The sines stand in the first half and the cosines in the second; the paper, section 3.5,
+    alternates them, which is the same up to the order of the columns.
     """
     places = keras.ops.cast(keras.ops.arange(length), "float32")[:, None]
     rates = [10_000.0 ** (-i / hidden_dim) for i in range(0, hidden_dim, 2)]
@@ -121,23 +95,13 @@ def compute_sinusoids(length: int, hidden_dim: int):
 class TokenAndPositionEmbedding(keras.layers.Layer):
     """Turn token ids (B, T) into vectors (B, T, D) that know their place. Notebook 09, section 4.
 
-    Args:
-        vocabulary_size: rows of the token table.
-        hidden_dim: D, an even number.
-        positions: "sinusoidal", "learned" or "none".
-        length: rows of the table of learned positions; no text may have more tokens.
-
-    Raises:
-        ValueError: there is no such kind, or a text is too long for learned positions.
-
-    Reference:
-        Vaswani et al. 2017, sections 3.4 (token vectors times the root of D) and 3.5.
+    D is an even number; positions are "sinusoidal", "learned" or "none". The table of learned ones
+    has `length` rows: a longer text is a ValueError.
+    Reference: Vaswani et al. 2017, sections 3.4 (token vectors times the root of D) and 3.5.
     """
 
-    def __init__(
-        self, vocabulary_size: int, hidden_dim: int, *, positions="sinusoidal", length=512, **kwargs
-    ):
-        super().__init__(**kwargs)
+    def __init__(self, vocabulary_size, hidden_dim, *, positions="sinusoidal", length=512, **rest):
+        super().__init__(**rest)
         if positions not in ("sinusoidal", "learned", "none"):
             raise ValueError(f"positions is 'sinusoidal', 'learned' or 'none', got {positions!r}")
         self.settings = {"vocabulary_size": vocabulary_size, "hidden_dim": hidden_dim}
@@ -164,25 +128,15 @@ class TokenAndPositionEmbedding(keras.layers.Layer):
         return super().get_config() | self.settings
 
 
-# Blocks
-
-
 @keras.saving.register_keras_serializable(package="course")
 class EncoderBlock(keras.layers.Layer):
     """Look at all positions, then think about each by itself. Built in notebook 09, section 5.
 
-    Call with vectors (B, T, D) and a mask as for `attend`; the shape stays.
-
-    Args:
-        hidden_dim: D.
-        num_heads: H.
-        intermediate_dim: width inside the feed-forward network.
-        dropout: share of what a sub-layer adds that is blanked in training.
-        pre_norm: normalise what a sub-layer reads; if False, the sum, as in the paper.
-
-    Reference:
-        Vaswani et al. 2017, sections 3.1 and 3.3; Xiong et al. 2020, On Layer Normalization in
-        the Transformer Architecture (pre-norm).
+    Call with vectors (B, T, D) and a mask as for `attend`; the shape stays. The feed-forward
+    network is `intermediate_dim` wide inside; of what a sub-layer adds, the share `dropout` is
+    blanked in training. With `pre_norm` what a sub-layer reads is normalised, else the sum, as in
+    the paper.
+    Reference: Vaswani et al. 2017, sections 3.1 and 3.3; Xiong et al. 2020 (pre-norm).
     """
 
     def __init__(
@@ -218,8 +172,8 @@ class EncoderBlock(keras.layers.Layer):
 class DecoderBlock(EncoderBlock):
     """Look back, look at the source, then think. Built in notebook 09, section 5.
 
-    Call with vectors (B, T, D), of which none sees a later one, the encoder's `memory`
-    (B, S, D) and its mask. Arguments as those of `EncoderBlock`.
+    Call with vectors (B, T, D), of which none sees a later one, the encoder's `memory` (B, S, D)
+    and its mask.
     """
 
     def __init__(self, hidden_dim, num_heads, intermediate_dim, **kwargs):
@@ -230,23 +184,15 @@ class DecoderBlock(EncoderBlock):
     def call(self, x, memory, memory_mask=None):
         past = make_causal_mask(keras.ops.shape(x)[1])
         x = self.connect(x, self.norms[0], lambda y: self.attention(y, y, past)[0])
-        x = self.connect(
-            x, self.norms[1], lambda y: self.cross_attention(y, memory, memory_mask)[0]
-        )
+        look = self.cross_attention
+        x = self.connect(x, self.norms[1], lambda y: look(y, memory, memory_mask)[0])
         return self.connect(x, self.norms[2], self.think)
-
-
-# The model
 
 
 def build_source_encoder(embedding, num_layers: int, *, dropout: float = 0.0, **block):
     """Build the model from source_ids (B, S) to memory (B, S, D). From notebook 09, section 8.
 
-    Args:
-        embedding: a `TokenAndPositionEmbedding`.
-        num_layers: blocks.
-        dropout: as of a block, and of the embedded tokens.
-        block: further arguments of `EncoderBlock`.
+    `dropout`, as of a block, is also that of the embedded tokens; `block` is for `EncoderBlock`.
     """
     source_ids = keras.Input((None,), dtype="int32", name="source_ids")
     mask = make_padding_mask(source_ids)
@@ -261,7 +207,7 @@ def build_source_encoder(embedding, num_layers: int, *, dropout: float = 0.0, **
 def build_target_decoder(embedding, num_layers: int, *, dropout: float = 0.0, **block):
     """Build the model from [target_ids, memory, source_ids] to states (B, T, D).
 
-    Built in notebook 09, section 8. Arguments as those of `build_source_encoder`.
+    From notebook 09, section 8. Arguments as of `build_source_encoder`.
     """
     target_ids = keras.Input((None,), dtype="int32", name="target_ids")
     source_ids = keras.Input((None,), dtype="int32", name="source_ids")
@@ -276,30 +222,14 @@ def build_target_decoder(embedding, num_layers: int, *, dropout: float = 0.0, **
 
 
 def build_transformer(
-    source_size: int,
-    target_size: int,
-    *,
-    num_layers: int,
-    positions: str = "sinusoidal",
-    length: int = 512,
-    **block,
+    source_size: int, target_size: int, *, num_layers, positions="sinusoidal", length=512, **block
 ) -> keras.Model:
     """Build an encoder-decoder without recurrence. Built in notebook 09, section 8.
 
-    Args:
-        source_size: tokens of the source vocabulary.
-        target_size: V, tokens of the target vocabulary.
-        num_layers: blocks of the encoder, and of the decoder.
-        positions: as of `TokenAndPositionEmbedding`.
-        length: likewise.
-        block: arguments of `EncoderBlock`.
-
-    Returns:
-        A model from [source_ids (B, S), target_ids (B, T)], 0 = padding, to logits (B, T, V),
-        as `utils.models.seq2seq.build_translator` returns one.
-
-    Reference:
-        Vaswani et al. 2017, section 3.
+    It goes from [source_ids (B, S), target_ids (B, T)], 0 = padding, to logits (B, T, V), as one of
+    `utils.models.seq2seq.build_translator` does. `positions` and `length` are those of
+    `TokenAndPositionEmbedding`, `block` goes to the `num_layers` blocks of encoder and decoder.
+    Reference: Vaswani et al. 2017, section 3.
     """
     place = {"hidden_dim": block["hidden_dim"], "positions": positions, "length": length}
     source = TokenAndPositionEmbedding(source_size, name="source_embedding", **place)

@@ -14,11 +14,12 @@ import yaml
 from utils.runtime import ROOT
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first is ten times as fast
+SOURCE = {"authors": str, "year": int, "title": str}
 FILE = {"group": str, "title": str, "cards": [dict]}
 CARD = {  # fields with a question mark may be absent
     **dict.fromkeys(["id", "question", "answer", "why", "mistake"], str),
     "demo": {"notebook?": str, "section?": str, "planned?": str},
-    "reference": {"authors": str, "year": int, "title": str, "where?": str, "verified": bool},
+    "reference": {"read?": [SOURCE | {"where": str}], "further?": [SOURCE | {"where?": str}]},
     "quiz": {"question": str, "options": [{"text": str, "why": str, "correct?": bool}]},
     "difficulty": int,
     "tags": [str],
@@ -26,14 +27,11 @@ CARD = {  # fields with a question mark may be absent
 
 
 def load_cards(root: Path = ROOT) -> list[dict]:
-    """Read and check all theory cards, those in `data/cards/` of the course folder.
+    """Read and check the theory cards in `data/cards/` of the course folder.
 
-    Returns:
-        The cards as written, in the order of `ids.txt`, each with two more fields: `group` (title
-        of its file) and `file` (path of the demonstrating notebook, or `None`).
-
-    Raises:
-        ValueError: a card breaks a rule; the message names file, card, rule and value.
+    Return them in the order of `ids.txt`, each with two more fields: `group` (title of its file)
+    and `file` (path of the demonstrating notebook, or `None`). A card that breaks a rule is a
+    `ValueError`, which names file, card, rule and value.
     """
     folder = Path(root) / "data" / "cards"
     known = (folder / "ids.txt").read_text(encoding="utf8").split()
@@ -79,7 +77,6 @@ def _check_shape(name: str, value: object, shape: object) -> None:
 def _check_rules(card: dict, known: list[str], cards: dict[str, dict]) -> None:
     """Raise a `ValueError` if a card breaks a rule, alone or beside the `cards` before it."""
     demo, tags, level = card["demo"], card["tags"], card["difficulty"]
-    read, where = card["reference"]["verified"], card["reference"].get("where")
     words, question = len(card["answer"].split()), card["question"].casefold()
     same = [other for other, its in cards.items() if its["question"].casefold() == question]
     options = card["quiz"]["options"]
@@ -93,16 +90,14 @@ def _check_rules(card: dict, known: list[str], cards: dict[str, dict]) -> None:
         f"the answer has {words} words, at most 120; shorten it": words <= 120,
         f"the difficulty is 1, 2 or 3, not {level}": level in (1, 2, 3),
         f"tags are of a-z, 0-9 and hyphens, not {tags}": re.fullmatch("[a-z0-9-]+", "".join(tags)),
-        f"`verified: true` needs `where`, not {where!r} with {read}": read == bool(where),
         f"a quiz has 4 options, 4 different ones, not {counts}": counts == (4, 4),
         "a card has neither `<!--` nor `$` in it": not re.search(r"<!--|\$", str(card)),
         f"exactly one option is `correct: true`, not {right}": right == [True],
         f"`notebook` needs `section`: {demo}": ("notebook" in demo) == ("section" in demo),
         f"`planned` is two digits or later, not {plan!r}": re.fullmatch(r"\d\d|later", plan),
     }
-    for rule, holds in rules.items():
-        if not holds:
-            raise ValueError(rule)
+    if broken := [rule for rule, holds in rules.items() if not holds]:
+        raise ValueError(broken[0])
 
 
 def _find_demo(demo: dict, root: Path) -> Path | None:
@@ -123,14 +118,13 @@ def _find_demo(demo: dict, root: Path) -> Path | None:
 def render_quiz(cards: list[dict]) -> str:
     """Return the quiz of cards that one notebook demonstrates as Markdown, the answers folded.
 
-    The answers stand in `<details>`, which opens without a script in Jupyter, in Colab, on GitHub
-    and in a browser; links lead to sections of the notebook that the quiz stands in.
+    `<details>` opens without a script in Jupyter, Colab, GitHub and a browser.
     """
     paragraphs = []
     for number, card in enumerate(cards, 1):
         options = list(zip("abcd", card["quiz"]["options"], strict=True))
         right, reason = next((letter, o["why"]) for letter, o in options if "correct" in o)
-        demo, reference = describe_demo(card, ""), describe_reference(card["reference"])
+        demo, reference = describe_demo(card, ""), describe_reference(card["reference"], "*")
         paragraphs += [
             f"**{number} · {card['quiz']['question']}**",
             "\n".join(f"- **{letter}** {o['text']}" for letter, o in options),
@@ -140,7 +134,7 @@ def render_quiz(cards: list[dict]) -> str:
             f"**Card {card['id']}: {card['question']}** {card['answer']}",
             f"*Why it matters.* {card['why']}",
             f"*A common mistake.* {card['mistake']}",
-            f"*Shown in* {demo}. *Read* {reference}.",
+            f"*Shown in* {demo}. {reference}",
             "</details>",
         ]
     return "\n\n".join(paragraphs)
@@ -171,7 +165,20 @@ def describe_demo(card: dict, address: str | None = None) -> str:
     return place + (f"; in part, more to come{plan}" if "planned" in demo else "")
 
 
-def describe_reference(reference: dict) -> str:
-    """Return a reference as plain text, with a note if nobody has looked it up."""
-    text = f"{reference['authors']} {reference['year']}, {reference['title']}"
-    return text + (f", {reference['where']}" if reference["verified"] else " (text not consulted)")
+def describe_reference(reference: dict, mark: str = "") -> str:
+    """Return a card's sources: those that were read, then further reading; labels in `mark`.
+
+    A source that is named twice, for two places, has its title the first time only.
+    """
+    sentences, named = [], set()
+    for kind, label in (("read", "Read"), ("further", "Further reading")):
+        sources = []
+        for source in reference.get(kind, []):
+            name = f"{source['authors']} {source['year']}"
+            full = f"{name}, {source['title']}"
+            place = f", {source['where']}" if "where" in source else ""
+            sources.append((name if full in named else full) + place)
+            named.add(full)
+        if sources:
+            sentences.append(f"{mark}{label}:{mark} {'; '.join(sources)}.")
+    return " ".join(sentences)

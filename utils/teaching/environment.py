@@ -18,8 +18,7 @@ PACKAGES = (
     "tensorflow", "keras", "spacy", "transformers", "scikit-learn", "pandas", "pyarrow",
     "matplotlib", "pooch", "tqdm", "filelock", "psutil",
 )  # fmt: skip
-MEMORY_GB = 4  # what the largest notebook needs, with room for the system
-DISK_GB = 2
+MEMORY_GB, DISK_GB = 4, 2  # what the largest notebook needs, with room for the system
 
 
 def read_pins() -> dict[str, str]:
@@ -31,12 +30,8 @@ def read_pins() -> dict[str, str]:
 def check_environment() -> list[tuple[str, str, str]]:
     """Check Python, the packages that the notebooks import, memory and disk; change nothing.
 
-    Data are not looked for: a notebook fetches what it uses.
-
-    Returns:
-        One row a subject: its name, what was found, and the way out of the problem ("" if
-        there is none). Where all is well and the packages are the pinned ones, the rows are
-        the same on every machine.
+    Return one row a subject: its name, what was found, and the way out of the problem ("" if there
+    is none). Where all is well and the pins are kept, the rows are the same on every machine.
     """
     ready = (3, 11) <= sys.version_info < (3, 14)
     found = "yes" if ready else ".".join(map(str, sys.version_info[:2]))
@@ -52,41 +47,30 @@ def check_environment() -> list[tuple[str, str, str]]:
         except importlib.metadata.PackageNotFoundError:
             found, fits = "not installed", False
         rows.append((package, found, "" if fits else f"python -m pip install {package}=={pinned}"))
-    memory = psutil.virtual_memory().available / 1e9
-    disk = shutil.disk_usage(ROOT).free / 1e9
     for subject, free, needed, way_out in (
-        ("free memory", memory, MEMORY_GB, "close other programs"),
-        ("free disk", disk, DISK_GB, "make room on the disk"),
+        ("free memory", psutil.virtual_memory().available, MEMORY_GB, "close other programs"),
+        ("free disk", shutil.disk_usage(ROOT).free, DISK_GB, "make room on the disk"),
     ):
-        enough = free >= needed
-        found = f"at least {needed} GB" if enough else f"only {free:.1f} GB"
+        enough = free >= needed * 1e9
+        found = f"at least {needed} GB" if enough else f"only {free / 1e9:.1f} GB"
         rows.append((subject, found, "" if enough else f"{way_out}: {needed} GB are needed"))
     return rows
 
 
 def install_missing(*packages: str) -> None:
-    """Install packages that this Python lacks, in the versions of requirements.txt.
-
-    Where all can be imported, nothing happens and nothing is printed.
-
-    Args:
-        packages: names under which they are installed and imported, for example `"sacrebleu"`.
+    """Install packages that cannot be imported under these names, as requirements.txt pins them.
 
     Raises:
         ValueError: requirements.txt does not name a missing package.
         RuntimeError: pip could not install it; the message has pip's reason and the way out.
-
-    Example:
-        >>> install_missing("numpy")
     """
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     pins = read_pins()
-    for name in missing:
-        if name not in pins:
-            raise ValueError(
-                f"only a package that requirements.txt pins can be installed, not {name!r}; "
-                f"add it there (pinned are {', '.join(pins)})"
-            )
+    if unknown := [name for name in missing if name not in pins]:
+        raise ValueError(
+            f"only a package that requirements.txt pins can be installed, not {unknown[0]!r}; "
+            f"add it there (pinned are {', '.join(pins)})"
+        )
     wanted = [f"{name}=={pins[name]}" for name in missing]
     reason = "COURSE_NO_DOWNLOAD is set"
     if os.environ.get("COURSE_NO_DOWNLOAD", "") in ("", "0") and wanted:

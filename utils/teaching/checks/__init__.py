@@ -15,9 +15,8 @@ class NotDone(Exception):  # noqa: N818 - no error, a verdict
 def exercise(find_hint: Callable[..., str | None]) -> Callable[..., None]:
     """Turn a function that returns a hint (or None: all is well) into a checker.
 
-    Args:
-        find_hint: gets the learner's answer; may raise `NotDone`. Its docstring's first line
-            is what the checker says when the answer is right.
+    It gets the learner's answer, and may raise `NotDone`. Its docstring's first line is what the
+    checker says when the answer is right.
     """
 
     @functools.wraps(find_hint)
@@ -36,18 +35,22 @@ def exercise(find_hint: Callable[..., str | None]) -> Callable[..., None]:
     return check
 
 
-def choose(options: dict[str, tuple[bool, str]], answer: str) -> str | None:
-    """Judge a multiple-choice answer; every option has its own explanation.
+def run(answer: Callable, *arguments):
+    """Return what the learner's function returns; None says that it is still a stub."""
+    found = answer(*arguments)
+    if found is None:
+        raise NotDone
+    return found
 
-    Args:
-        options: letter to (is it right, why).
-        answer: the learner's letter.
 
-    Returns:
-        None if right, else the explanation of why not.
-    """
-    letter = str(answer).strip().lower()
-    if letter not in options:
-        return f"answer is {answer!r}; choose one of {', '.join(sorted(options))}."
-    right, why = options[letter]
-    return None if right else why
+def choose(verdict: str, *, right: str, **wrong: str) -> Callable[..., None]:
+    """Return the checker of a multiple-choice exercise, which says why a wrong letter is wrong."""
+
+    def find_hint(answer) -> str | None:
+        letter, letters = str(answer).strip().lower(), sorted([right, *wrong])
+        if letter not in letters:
+            return f"answer is {answer!r}; choose one of {', '.join(letters)}."
+        return wrong.get(letter)
+
+    find_hint.__doc__ = verdict
+    return exercise(find_hint)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from utils.teaching.checks import NotDone, choose, exercise
+from utils.teaching.checks import NotDone, choose, exercise, run
 
 
 @exercise
@@ -29,10 +29,7 @@ def check_bits_per_byte(bits_per_byte) -> str | None:
 def check_keep_min_p(keep_min_p) -> str | None:
     """Min-p: a sure model keeps few tokens, an unsure one many, and one number says both."""
     sure = np.array([0.8, 0.1, 0.06, 0.04])
-    found = keep_min_p(sure.copy(), 0.1)
-    if found is None:
-        raise NotDone
-    found = np.asarray(found, dtype=float)
+    found = np.asarray(run(keep_min_p, sure.copy(), 0.1), dtype=float)
     if found.shape != sure.shape:
         return f"the result must have the shape of the probabilities: (4,), not {found.shape}."
     if np.allclose(found, [0.8, 0.1, 0, 0]):
@@ -49,26 +46,12 @@ def check_keep_min_p(keep_min_p) -> str | None:
     return f"for [0.8, 0.1, 0.06, 0.04] and 0.1 expected [8/9, 1/9, 0, 0], got {found.round(3)}."
 
 
-@exercise
-def check_one_at_a_time(answer) -> str | None:
-    """What a model reads next does not exist before it has been chosen."""
-    return choose(
-        {
-            "a": (
-                False,
-                "an LSTM passes a state from step to step in training as well, and a Transformer, "
-                "which has none, generates one token at a time too.",
-            ),
-            "b": (
-                False,
-                "the loop of section 8 is compiled and runs on every core, and still makes one "
-                "character after the other.",
-            ),
-            "c": (True, ""),
-            "d": (
-                False,
-                "the most likely token needs no chance, and greedy decoding is sequential too.",
-            ),
-        },
-        answer,
-    )
+check_one_at_a_time = choose(
+    "What a model reads next does not exist before it has been chosen.",
+    right="c",
+    a="an LSTM passes a state from step to step in training as well, and a Transformer, "
+    "which has none, generates one token at a time too.",
+    b="the loop of section 8 is compiled and runs on every core, and still makes one "
+    "character after the other.",
+    d="the most likely token needs no chance, and greedy decoding is sequential too.",
+)

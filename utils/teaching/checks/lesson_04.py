@@ -1,6 +1,6 @@
 """Checkers of the exercises of lesson 04."""
 
-from utils.teaching.checks import NotDone, choose, exercise
+from utils.teaching.checks import NotDone, choose, exercise, run
 
 
 @exercise
@@ -18,12 +18,12 @@ def check_is_match(is_match) -> str | None:
         (10, 20, "GPE"): (False, "the types differ, so it is no match, however well they overlap."),
         (0, 3, "ORG"): (False, "they are far apart."),
     }
-    found = {guess: is_match(gold, guess) for guess in cases}
-    if None in found.values() or all(bool(found[guess]) == (guess == gold) for guess in cases):
+    found = {guess: bool(run(is_match, gold, guess)) for guess in cases}
+    if all(found[guess] == (guess == gold) for guess in cases):
         raise NotDone
     for guess, (right, why) in cases.items():
-        if bool(found[guess]) != right:
-            return f"for gold {gold} and predicted {guess} you say {bool(found[guess])}: {why}"
+        if found[guess] != right:
+            return f"for gold {gold} and predicted {guess} you say {found[guess]}: {why}"
     return None
 
 
@@ -38,13 +38,11 @@ def check_to_bioes(to_bioes) -> str | None:
         "B-GPE B-GPE I-GPE": "S-GPE B-GPE E-GPE",
         "B-PERSON I-PERSON B-DATE O B-GPE": "B-PERSON E-PERSON S-DATE O S-GPE",
     }
-    found = {tags: to_bioes(tags.split()) for tags in cases}
-    if any(tags is None for tags in found.values()) or all(
-        " ".join(found[tags]) == tags for tags in cases
-    ):
+    found = {tags: " ".join(run(to_bioes, tags.split())) for tags in cases}
+    if all(answer == tags for tags, answer in found.items()):
         raise NotDone
     for tags, expected in cases.items():
-        answer = " ".join(found[tags])
+        answer = found[tags]
         if answer == expected:
             continue
         hint = f"{tags} should become {expected}, you return {answer or 'nothing'}"
@@ -56,24 +54,10 @@ def check_to_bioes(to_bioes) -> str | None:
     return to_bioes([]) and "an empty sentence has no tags: return an empty list."
 
 
-@exercise
-def check_forgetting(answer) -> str | None:
-    """An unmarked name is a lesson too: it teaches that there is nothing."""
-    return choose(
-        {
-            "a": (
-                False,
-                "the cured model has as many weights and as many types, and keeps them.",
-            ),
-            "b": (
-                False,
-                "a new label gets new output units; the old ones are all still there.",
-            ),
-            "c": (True, ""),
-            "d": (
-                False,
-                "they were enough to learn the new type, and to unlearn five others.",
-            ),
-        },
-        answer,
-    )
+check_forgetting = choose(
+    "An unmarked name is a lesson too: it teaches that there is nothing.",
+    right="c",
+    a="the cured model has as many weights and as many types, and keeps them.",
+    b="a new label gets new output units; the old ones are all still there.",
+    d="they were enough to learn the new type, and to unlearn five others.",
+)

@@ -2,17 +2,16 @@
 
 import numpy as np
 
-from utils.teaching.checks import NotDone, choose, exercise
+from utils.teaching.checks import NotDone, choose, exercise, run
 
 
 @exercise
 def check_shift_right(shift_right) -> str | None:
     """Each place reads the true token before it, and none reads what it must predict."""
     targets = [7, 9, 5, 3]  # START is 2, END is 3
-    found = shift_right(list(targets))
-    if found is None or list(found) == targets:
+    found = list(run(shift_right, list(targets)))
+    if found == targets:
         raise NotDone
-    found = list(found)
     if found == [2, *targets]:
         return "one id too many: nothing is predicted after the end, so nobody reads END."
     if found == targets[1:] + [3] or found == targets[1:] + [0]:
@@ -31,11 +30,8 @@ def check_keep_best(keep_best) -> str | None:
     """The best continuations may all come from one prefix; that is what a beam is for."""
     totals = np.array([-1.0, -3.0])
     nats = np.log(np.array([[0.5, 0.3, 0.2], [0.9, 0.05, 0.05]]))
-    found = keep_best(totals.copy(), nats.copy(), 3)
-    if found is None:
-        raise NotDone
-    found = [(int(p), int(t), float(s)) for p, t, s in found]
-    chosen = [(p, t) for p, t, _ in found]
+    found = list(run(keep_best, totals.copy(), nats.copy(), 3))
+    chosen = [(int(p), int(t)) for p, t, _ in found]
     if len(found) != 3:
         return f"`width` is 3, so 3 continuations are wanted; you return {len(found)}."
     if chosen[:2] == [(1, 0), (0, 0)]:
@@ -54,24 +50,10 @@ def check_keep_best(keep_best) -> str | None:
     return None
 
 
-@exercise
-def check_padded_accuracy(answer) -> str | None:
-    """Ninety-two of a hundred places are padding, and padding is no translation."""
-    return choose(
-        {
-            "a": (
-                False,
-                "most of the places hold padding, so most of the hits are padding as well.",
-            ),
-            "b": (True, ""),
-            "c": (
-                False,
-                "overfitting would show on new sentences; this number shows nothing on any.",
-            ),
-            "d": (
-                False,
-                "BLEU counts shared n-grams of real tokens, and these are a twelfth of the places.",
-            ),
-        },
-        answer,
-    )
+check_padded_accuracy = choose(
+    "Ninety-two of a hundred places are padding, and padding is no translation.",
+    right="b",
+    a="most of the places hold padding, so most of the hits are padding as well.",
+    c="overfitting would show on new sentences; this number shows nothing on any.",
+    d="BLEU counts shared n-grams of real tokens, and these are a twelfth of the places.",
+)

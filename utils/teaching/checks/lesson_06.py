@@ -1,6 +1,6 @@
 """Checkers of the exercises of lesson 06."""
 
-from utils.teaching.checks import NotDone, choose, exercise
+from utils.teaching.checks import NotDone, choose, exercise, run
 
 
 @exercise
@@ -25,10 +25,7 @@ def check_count_parameters(count_parameters) -> str | None:
 def check_list_banned(list_banned) -> str | None:
     """An n-gram is banned by its beginning: only what would complete it a second time."""
     text = [5, 7, 9, 5, 7, 8, 6, 7, 4, 5, 7]
-    found = list_banned(list(text), 3)
-    if found is None:
-        raise NotDone
-    found = set(found)
+    found = set(run(list_banned, list(text), 3))
     if found == set(text):
         return "not every token that occurred: only those that once followed the last n - 1."
     if found == {4, 8, 9}:
@@ -44,24 +41,10 @@ def check_list_banned(list_banned) -> str | None:
     return None
 
 
-@exercise
-def check_cache_parts(answer) -> str | None:
-    """A query is asked once; a key and a value are read by every token that follows."""
-    return choose(
-        {
-            "a": (
-                False,
-                "a query has as many numbers as a key; if it were needed it would be kept.",
-            ),
-            "b": (
-                False,
-                "the prompt has queries too: all of its tokens look back when it is read.",
-            ),
-            "c": (True, ""),
-            "d": (
-                False,
-                "it is computed from the token's vector at every layer, as keys and values are.",
-            ),
-        },
-        answer,
-    )
+check_cache_parts = choose(
+    "A query is asked once; a key and a value are read by every token that follows.",
+    right="c",
+    a="a query has as many numbers as a key; if it were needed it would be kept.",
+    b="the prompt has queries too: all of its tokens look back when it is read.",
+    d="it is computed from the token's vector at every layer, as keys and values are.",
+)

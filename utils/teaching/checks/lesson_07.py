@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from utils.teaching.checks import NotDone, choose, exercise
+from utils.teaching.checks import NotDone, choose, exercise, run
 
 
 @exercise
@@ -17,8 +17,7 @@ def check_list_deletable(list_deletable) -> str | None:
         return f"return the places of the words, numbers from 0, not the words: {found[:3]}."
     if found == [2, 5, 6, 9]:
         return "these are the words that must stay; the others may go."
-    left = [words[i] for i in (2, 5, 6, 9) if i in found]
-    if left:
+    if left := [words[i] for i in (2, 5, 6, 9) if i in found]:
         return f"{left} may still be deleted: look at what NEGATIONS holds."
     if found != [0, 1, 3, 4, 7, 8]:
         return f"of {words} all but 4 words may go, your function allows the places {found}."
@@ -32,17 +31,13 @@ def check_measure_gain(measure_gain) -> str | None:
     """Each seed is its own control: what makes a seed easy or hard cancels out."""
     method = np.array([0.70, 0.64, 0.78, 0.60, 0.68])
     none = np.array([0.69, 0.62, 0.78, 0.58, 0.67])
-    found = measure_gain(method, none)
-    if found is None:
-        raise NotDone
-    gain, error = (float(value) for value in found)
+    gain, error = (float(value) for value in run(measure_gain, method, none))
     gains = method - none
     if np.isclose(gain, -gains.mean()):
         return "the sign is turned round: a gain is what the method has more than none."
     if not np.isclose(gain, gains.mean()):
         return f"the mean gain is {gains.mean():.3f}, yours is {gain:.3f}."
-    apart = np.sqrt((method.var(ddof=1) + none.var(ddof=1)) / 5)
-    if np.isclose(error, apart):
+    if np.isclose(error, np.sqrt((method.var(ddof=1) + none.var(ddof=1)) / 5)):
         return (
             f"{error:.3f} is the error for two unrelated groups of runs. Here the runs come in "
             "pairs of one seed: subtract first, then measure the spread."
@@ -56,24 +51,10 @@ def check_measure_gain(measure_gain) -> str | None:
     return None
 
 
-@exercise
-def check_fair_control(answer) -> str | None:
-    """Eight times the texts means eight times the steps: give the plain texts those too."""
-    return choose(
-        {
-            "a": (
-                False,
-                "the test sentences were in neither training set; nothing leaked.",
-            ),
-            "b": (
-                False,
-                "the vocabulary is the same in both runs: it comes from unlabelled text.",
-            ),
-            "c": (True, ""),
-            "d": (
-                False,
-                "both runs start from the same weights: that is what the seed is for.",
-            ),
-        },
-        answer,
-    )
+check_fair_control = choose(
+    "Eight times the texts means eight times the steps: give the plain texts those too.",
+    right="c",
+    a="the test sentences were in neither training set; nothing leaked.",
+    b="the vocabulary is the same in both runs: it comes from unlabelled text.",
+    d="both runs start from the same weights: that is what the seed is for.",
+)

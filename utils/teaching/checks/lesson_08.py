@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from utils.teaching.checks import NotDone, choose, exercise
+from utils.teaching.checks import NotDone, choose, exercise, run
 
 
 @exercise
@@ -10,10 +10,7 @@ def check_weigh_scores(weigh_scores) -> str | None:
     """A score far below all others becomes a weight of zero, and the rest share the one."""
     scores = np.array([[1.0, 2.0, 5.0], [-3.0, -2.0, -1.0]])
     mask = np.array([[True, True, False], [True, True, True]])
-    found = weigh_scores(scores.copy(), mask)
-    if found is None:
-        raise NotDone
-    found = np.asarray(found, dtype=float)
+    found = np.asarray(run(weigh_scores, scores.copy(), mask), dtype=float)
     if found.shape != scores.shape:
         return f"the weights have the shape of the scores, (2, 3); yours have {found.shape}."
     everything = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
@@ -39,10 +36,7 @@ def check_attend(attend) -> str | None:
     """Score, softmax, context: three lines, and the heart of every Transformer."""
     query = np.array([1.0, 0.0])
     memory = np.array([[2.0, 0.0], [0.0, 4.0], [1.0, 1.0]])
-    found = attend(query, memory)
-    if found is None:
-        raise NotDone
-    found = np.asarray(found, dtype=float)
+    found = np.asarray(run(attend, query, memory), dtype=float)
     if found.shape != (2,):
         return f"the context is one vector like the query, shape (2,); yours has {found.shape}."
     weights = np.exp(memory @ query)
@@ -61,24 +55,10 @@ def check_attend(attend) -> str | None:
     return f"expected {(weights @ memory).round(3).tolist()}, got {found.round(3).tolist()}."
 
 
-@exercise
-def check_bottleneck(answer) -> str | None:
-    """The memory grows with the sentence, so length alone loses nothing any more."""
-    return choose(
-        {
-            "a": (
-                False,
-                "both have the same number of parameters: the plain LSTM got more units for it.",
-            ),
-            "b": (
-                False,
-                "both got the steps of equal computing time, and the same settings to choose from.",
-            ),
-            "c": (True, ""),
-            "d": (
-                False,
-                "both decode greedily, and both cells have gates that let gradients pass.",
-            ),
-        },
-        answer,
-    )
+check_bottleneck = choose(
+    "The memory grows with the sentence, so length alone loses nothing any more.",
+    right="c",
+    a="both have the same number of parameters: the plain LSTM got more units for it.",
+    b="both got the steps of equal computing time, and the same settings to choose from.",
+    d="both decode greedily, and both cells have gates that let gradients pass.",
+)

@@ -2,17 +2,14 @@
 
 import numpy as np
 
-from utils.teaching.checks import NotDone, choose, exercise
+from utils.teaching.checks import NotDone, choose, exercise, run
 
 
 @exercise
 def check_window_mask(make_window_mask) -> str | None:
     """Each row has at most `width` open places: the cost is T·w instead of T²."""
     length, width = 5, 2
-    found = make_window_mask(length, width)
-    if found is None:
-        raise NotDone
-    found = np.asarray(found)
+    found = np.asarray(run(make_window_mask, length, width))
     places = np.arange(length)
     back = places[:, None] - places  # how far back each key lies
     if found.shape != (length, length):
@@ -47,13 +44,9 @@ def check_attend_in_heads(attend_in_heads) -> str | None:
         return scores / scores.sum(axis=-1, keepdims=True) @ x
 
     def attend_all(x, num_heads, width):
-        slices = np.split(x, num_heads, axis=1)
-        return np.concatenate([attend(part, width) for part in slices], axis=1)
+        return np.hstack([attend(part, width) for part in np.split(x, num_heads, axis=1)])
 
-    found = attend_in_heads(x.copy(), 2)
-    if found is None:
-        raise NotDone
-    found = np.asarray(found, dtype=float)
+    found = np.asarray(run(attend_in_heads, x.copy(), 2), dtype=float)
     if found.shape != x.shape:
         return f"the result has the shape of x, (3, 6); yours has {found.shape}."
     if np.allclose(found, attend(x, 6)) or np.allclose(found, attend(x, 3)):
@@ -62,8 +55,7 @@ def check_attend_in_heads(attend_in_heads) -> str | None:
         return "divide by the root of a slice's width (3), not of the whole vector's (6)."
     if np.allclose(found, attend_all(x, 2, 1)):
         return "the scores are not divided by the root of the slice's width yet."
-    halves = np.concatenate([attend(x[:, k::2], 3) for k in (0, 1)], axis=1)
-    if np.allclose(found, halves):
+    if np.allclose(found, np.hstack([attend(x[:, k::2], 3) for k in (0, 1)])):
         return "a slice is D / H *neighbouring* columns; yours takes every second one."
     if not np.allclose(found, attend_all(x, 2, 3), atol=1e-6):
         wanted = attend_all(x, 2, 3)[0].round(3).tolist()
@@ -73,24 +65,10 @@ def check_attend_in_heads(attend_in_heads) -> str | None:
     return None
 
 
-@exercise
-def check_missing_mask(answer) -> str | None:
-    """The target stands one place ahead in what the decoder reads, and it copies it."""
-    return choose(
-        {
-            "a": (True, ""),
-            "b": (
-                False,
-                "more to look at makes it easier: among it is the very word to be predicted.",
-            ),
-            "c": (
-                False,
-                "nothing drives those weights to zero; the loss rewards them from the first step.",
-            ),
-            "d": (
-                False,
-                "as many weights are computed with the mask; what differs is what they may see.",
-            ),
-        },
-        answer,
-    )
+check_missing_mask = choose(
+    "The target stands one place ahead in what the decoder reads, and it copies it.",
+    right="a",
+    b="more to look at makes it easier: among it is the very word to be predicted.",
+    c="nothing drives those weights to zero; the loss rewards them from the first step.",
+    d="as many weights are computed with the mask; what differs is what they may see.",
+)
