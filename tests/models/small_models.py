@@ -73,11 +73,6 @@ def build_bigrams():
     return add_optimizer(model), IDS, CLASSES
 
 
-def build_ensemble():
-    models = [build_lstm("first")[0], build_lstm("second")[0]]
-    return add_optimizer(classifiers.average_models("mean", models)), IDS, CLASSES
-
-
 def build_mixup():
     inputs = [IDS, IDS[::-1].copy(), np.full((4, 1), 0.3, "float32")]
     return add_optimizer(augmentation.build_mixup(build_cnn()[0])), inputs, CLASSES
@@ -130,7 +125,6 @@ BUILDERS = {
     "lstm": build_lstm,
     "cnn": build_cnn,
     "bigrams": build_bigrams,
-    "ensemble": build_ensemble,
     "mixup": build_mixup,
     "translator": build_translator,
     "dot": functools.partial(build_translator, "dot"),
@@ -153,7 +147,7 @@ TRANSLATOR |= {"source_vocabulary": WORDS, "target_vocabulary": TARGET_WORDS}
 WRITER = {"kind": "language_model", "vocabulary": CHARACTERS}
 TOKENIZER = {"tokenizer": make_tokenizer()}
 SETTINGS = {
-    **dict.fromkeys(["lstm", "cnn", "bigrams", "ensemble"], CLASSIFIER),
+    **dict.fromkeys(["lstm", "cnn", "bigrams"], CLASSIFIER),
     **dict.fromkeys(["mixup", "additive", "encoder"], {"kind": "model"}),
     "translator": TRANSLATOR,
     "dot": TRANSLATOR | {"beam_width": 2},

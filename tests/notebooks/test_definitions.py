@@ -29,8 +29,6 @@ REVIEWS, PAIRS = ["good film", "bad film", "not good", "not bad"], [["b", "a"], 
 WORDS = keras.Sequential([keras.Input((2,)), keras.layers.Embedding(5, 2, name="words")])
 UNTESTED = {
     "TiedLogits": lambda tied: tied.from_config(tied(WORDS, name="tied").get_config()).name,
-    "build_word_counts": lambda build: build(9.0).fit(REVIEWS, [1, 0, 0, 1]).predict_proba(REVIEWS),
-    "average_models": lambda average: np.array(average("mean", EMBEDDINGS)(np.array([[1, 2]]))),
     "build_token_vocabulary": lambda build: build(PAIRS, least=2),
     "group_references": lambda group: group({"english": PAIRS, "french": ["x", "y", "z"]}),
     "MultiHeadAttention": lambda layer: layer(2, 8, name="heads").get_config(),

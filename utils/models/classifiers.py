@@ -120,14 +120,3 @@ def build_bigram_average(
     x = MaskedAveragePooling1D()(x, mask=mask)
     x = keras.layers.Dropout(dropout)(x)
     return _add_head(name, token_ids, x, learning_rate)
-
-
-def average_models(name: str, models: list[keras.Model]) -> keras.Model:
-    """Build a model whose output is the mean of several, whose weights it shares.
-
-    Built in notebook 01, section 6.
-    """
-    token_ids = keras.Input((None,), dtype="int32", name="token_ids")
-    outputs = [model(token_ids) for model in models]
-    mean = keras.layers.Average(dtype="float32", name="mean")(outputs)
-    return keras.Model(token_ids, mean, name=name)

@@ -1,30 +1,9 @@
-"""Layers that a notebook has built by hand, and what stands before them: words, set apart.
+"""Layers that a lesson has built by hand.
 
 Shapes: B batch, T sequence, D hidden.
 """
 
 import keras
-import numpy as np
-
-from utils.data.text import split_words
-
-
-@keras.saving.register_keras_serializable(package="course")
-def standardise(texts):
-    """Put a space between all words of `split_words`. Built in notebook 01, section 3.
-
-    For `keras.layers.TextVectorization`; string tensors of any shape. It calls Python, so that its
-    words are those of `split_words` under every language of the machine, where TensorFlow's own
-    lower case is not.
-    """
-    import tensorflow as tf
-
-    def join_words(text):
-        return " ".join(split_words(text.decode("utf8", "replace"))).encode()
-
-    joined = tf.numpy_function(np.vectorize(join_words, otypes=[object]), [texts], tf.string)
-    joined.set_shape(texts.shape)
-    return joined
 
 
 @keras.saving.register_keras_serializable(package="course")

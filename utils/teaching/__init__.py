@@ -1,1 +1,1 @@
-"""What teaches: plots, cards, checkers. Imports everything; nothing imports it."""
+"""What teaches: plots, diagrams, cards, checkers. Imports everything; nothing imports it."""

@@ -1,0 +1,216 @@
+"""Compare the LSTM of lesson 01 with count models that are given the same information.
+
+Four amounts of information, each added to the one before: labels; GloVe vectors; the lexicon's
+word scores; the mean score of the people who judged a sentence, as a soft target. C and number of
+epochs are chosen on the validation split (two seeds), then five folds of the training split test
+each sentence once, fold k with seed k. The test split is not read.
+
+Run: `python -m benchmarks.compare_classifiers` (about 30 minutes on two cores).
+"""
+
+from benchmarks import harness
+
+harness.start(one_thread=True)
+
+import keras
+import numpy as np
+
+from utils.baselines.counts import NEGATIONS, build_count_features, build_word_counts, fit_soft
+from utils.data import corpora
+from utils.data.splits import assign_bucket
+from utils.data.text import build_vocabulary, encode_texts, look_up_vectors, split_words
+from utils.metrics import bootstrap_interval
+from utils.models.layers import MaskedMaxPooling1D
+from utils.training import LengthBatches
+
+FOLDS, BATCH_SIZE, LENGTH, VOCABULARY_SIZE = 5, 64, 48, 8000
+LEVELS = ["labels", "+ GloVe", "+ lexicon", "+ soft targets"]
+CHANGES = {  # one change each to the BiLSTM of the first level
+    "one direction": {"bidirectional": False},
+    "last state instead of maximum": {"pooling": "last"},
+    "no dropout": {"dropout": 0.0},
+    "no mask": {"mask": False},
+}
+CONTRASTS = {"but", "although", "though", "despite", "however", "yet", "while", "still"}
+GLOVE, LEXICON = corpora.load_glove(), corpora.load_lexicon()
+
+
+def get_targets(part, level: str) -> np.ndarray:
+    """Return labels, or the probability that belongs to the mean score."""
+    if level == LEVELS[3]:
+        return 1 / (1 + np.exp(-part["score"].to_numpy("float32")))
+    return part["label"].to_numpy("float32")
+
+
+def fit_counts(train, held_out, level: str, C: float) -> np.ndarray:
+    """Return the probabilities of a count model for the held-out texts."""
+    known = {"glove": GLOVE} if level != LEVELS[0] else {}
+    known |= {"lexicon": LEXICON} if level in LEVELS[2:] else {}
+    features = build_count_features(**known)
+    model = fit_soft(features.fit_transform(train["text"]), get_targets(train, level), C)
+    return model.predict_proba(features.transform(held_out["text"]))[:, 1]
+
+
+def fit_lstm(
+    train, held_out, level: str, epochs: int, seed: int, *,
+    bidirectional=True, pooling="max", dropout=0.2, mask=True,
+) -> np.ndarray:  # fmt: skip
+    """Return the probabilities of an LSTM for the held-out texts."""
+    keras.utils.set_random_seed(seed)
+    vocabulary = build_vocabulary(train["text"].tolist(), VOCABULARY_SIZE)
+    both = (part["text"].tolist() for part in (train, held_out))
+    x, x_held_out = (encode_texts(texts, vocabulary, LENGTH) for texts in both)
+    token_ids = keras.Input((None,), dtype="int32")
+    embedding_dim = 51 if level in LEVELS[2:] else 50
+    embedding = keras.layers.Embedding(len(vocabulary), embedding_dim, mask_zero=mask)
+    y = embedding(token_ids)
+    if level != LEVELS[0]:
+        vectors = look_up_vectors(vocabulary, *GLOVE)
+        scores = [LEXICON.get(word, 0.0) / 2 for word in vocabulary]
+        embedding.set_weights([np.column_stack([vectors, scores])[:, :embedding_dim]])
+    y = keras.layers.SpatialDropout1D(dropout)(y)
+    lstm = keras.layers.LSTM(64, return_sequences=pooling == "max")
+    y = keras.layers.Bidirectional(lstm)(y) if bidirectional else lstm(y)
+    y = MaskedMaxPooling1D()(y) if pooling == "max" else y
+    y = keras.layers.Dropout(dropout)(y)
+    model = keras.Model(token_ids, keras.layers.Dense(1, "sigmoid")(y))
+    rate = harness.decay(3e-3, len(x), epochs, BATCH_SIZE)
+    model.compile(keras.optimizers.Adam(rate), "binary_crossentropy", jit_compile=False)
+    batches = LengthBatches(x, get_targets(train, level)[:, None], batch_size=BATCH_SIZE, seed=seed)
+    if not mask:  # padded to one length, as where nobody thinks of it
+        batches.widths[:] = LENGTH
+    model.fit(batches, epochs=epochs, verbose=0)
+    return model.predict(x_held_out, batch_size=512, verbose=0)[:, 0]
+
+
+def main() -> None:
+    options = harness.parse(__doc__)
+    once = harness.keep_parts("compare-classifiers", options)
+    table = corpora.load_movie_snippets().iloc[:: int(1 / options.fraction)]
+    train, validation = (
+        table[table["split"] == name].reset_index(drop=True) for name in ("train", "validation")
+    )
+
+    def choose(fit, level, tried, *more):
+        marks = [[fit(train, validation, level, value, *seed) for seed in more] for value in tried]
+        right = [[np.mean((p > 0.5) == validation["label"]) for p in row] for row in marks]
+        means = dict(zip(map(str, tried), np.mean(right, axis=1).tolist(), strict=True))
+        return {"tried": means, "chosen": tried[int(np.argmax(list(means.values())))]}
+
+    chosen = {}
+    for level in LEVELS:
+        for fit, tried, seeds in (
+            (fit_counts, (1, 3, 10, 30), [()]),
+            (fit_lstm, (2, 3, 5), [(101,), (102,)]),
+        ):
+            name = f"{level}: {fit.__name__}"
+            chosen[name] = once(f"choose {name}", choose, fit, level, tried, *seeds)["chosen"]
+
+    fold = train["text"].map(lambda text: assign_bucket(text, FOLDS, salt="fold ")).to_numpy()
+    labels = train["label"].to_numpy()
+
+    def cross_validate(fit, *arguments, **settings):
+        correct, texts = np.zeros(len(train)), np.zeros(len(train))
+        for k in range(FOLDS):
+            seed = [k] if fit is fit_lstm else []
+            parts = train[fold != k], train[fold == k]
+            texts[fold == k] = fit(*parts, *arguments, *seed, **settings)
+        correct = (texts > 0.5) == labels
+        return {"p": np.round(texts, 4).tolist(), "accuracy": float(correct.mean()),
+                "values": [float(correct[fold == k].mean()) for k in range(FOLDS)]}  # fmt: skip
+
+    def fit_words(parts_train, held_out):
+        C = 10
+        return build_word_counts(C).fit(parts_train["text"], parts_train["label"]).predict_proba(
+            held_out["text"])[:, 1]  # fmt: skip
+
+    found = {"words only": once("words only", cross_validate, fit_words)}
+    for level in LEVELS:
+        for fit in (fit_counts, fit_lstm):
+            name = f"{level}: {fit.__name__}"
+            found[name] = once(name, cross_validate, fit, level, chosen[name])
+    epochs = chosen[f"{LEVELS[0]}: fit_lstm"]
+    for change, settings in CHANGES.items():
+
+        def run(settings=settings):
+            return cross_validate(fit_lstm, LEVELS[0], epochs, **settings)
+
+        found[change] = once(change, run)
+    last = LEVELS[3]
+    p = {name: np.array(part["p"]) for name, part in found.items()}
+    for level in (LEVELS[0], last):
+        name = f"{level}: mean of counts and LSTM"
+        p[name] = (p[f"{level}: fit_counts"] + p[f"{level}: fit_lstm"]) / 2
+    right = {name: ((each > 0.5) == labels).astype(float) for name, each in p.items()}
+
+    def compare(name, rival, chosen_texts=slice(None)):
+        gain = (right[name] - right[rival])[chosen_texts]
+        return {"difference": gain.mean(), "interval": bootstrap_interval(gain)}
+
+    levels, rows = [], []
+    for level in LEVELS:
+        counts, lstm = f"{level}: fit_counts", f"{level}: fit_lstm"
+        one = {"information": level, "counts": right[counts].mean(), "lstm": right[lstm].mean()}
+        one |= {"counts_interval": bootstrap_interval(right[counts])}
+        one |= {"lstm_interval": bootstrap_interval(right[lstm])} | compare(lstm, counts)
+        one |= {"counts_cpu": found[counts]["cpu_seconds"] / FOLDS}
+        one |= {"lstm_cpu": found[lstm]["cpu_seconds"] / FOLDS}
+        levels.append(one)
+        row = {"information": level, "counts": f"{one['counts']:.3f}", "LSTM": f"{one['lstm']:.3f}"}
+        row["LSTM minus counts"] = "{:+.3f} ({:+.3f} to {:+.3f})".format(
+            one["difference"], *one["interval"]
+        )
+        row["CPU-seconds, counts"] = f"{one['counts_cpu']:.0f}"
+        row["CPU-seconds, LSTM"] = f"{one['lstm_cpu']:.0f}"
+        rows.append(row)
+    combined = []
+    for name in (
+        "words only", *(name for name in right if "mean of counts" in name)
+    ):  # fmt: skip
+        rival = f"{LEVELS[0] if 'labels' in name or 'words' in name else last}: fit_counts"
+        one = compare(name, rival)
+        combined.append(
+            {
+                "name": name,
+                "accuracy": right[name].mean(),
+                "interval": bootstrap_interval(right[name]),
+            }
+            | {"difference": one["difference"], "difference_interval": one["interval"]}
+        )
+    full = f"{LEVELS[0]}: fit_lstm"
+    changes = [{"change": change} | compare(change, full) for change in CHANGES]
+    words = [set(split_words(text)) for text in train["text"]]
+    negated = np.array([bool(each & NEGATIONS) for each in words])
+    contrast = np.array([bool(each & CONTRASTS) for each in words])
+    groups, level = [], LEVELS[1]  # where both are equally good over all sentences
+    for name, chosen_texts in {
+        "all": negated | True,
+        "with a negation": negated,
+        "with but, although ...": contrast,
+        "with neither": ~negated & ~contrast,
+    }.items():
+        one = compare(f"{level}: fit_lstm", f"{level}: fit_counts", chosen_texts)
+        shares = {
+            column: round(float(right[f"{level}: {fit}"][chosen_texts].mean()), 3)
+            for column, fit in {"counts": "fit_counts", "LSTM": "fit_lstm"}.items()
+        }
+        gain = "{:+.3f} ({:+.3f} to {:+.3f})".format(one["difference"], *one["interval"])
+        groups.append({"sentences": name, "number": int(chosen_texts.sum())} | shares)
+        groups[-1]["LSTM minus counts"] = gain
+    facts = {"table": rows, "levels": levels, "combined": combined, "changes": changes}
+    facts |= {"groups": groups, "chosen": chosen, "values": found[full]["values"]}
+    harness.record(
+        "movie-snippets-lstm",
+        options,
+        value=right[full].mean(),
+        interval=bootstrap_interval(right[full]),
+        std=float(np.std(found[full]["values"], ddof=1)),
+        runs=f"{FOLDS} folds",
+        baseline=right[f"{LEVELS[0]}: fit_counts"].mean(),
+        cpu_seconds=sum(part["cpu_seconds"] for part in found.values()),
+        **facts,
+    )
+
+
+if __name__ == "__main__":
+    main()
