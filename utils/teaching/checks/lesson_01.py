@@ -41,7 +41,7 @@ def check_pool_mean(pool_mean) -> str | None:
 
 
 check_padding_cause = choose(
-    "Each step of padding multiplies the memory by the forget gate; after dozens of them nothing is left.",
+    "Each step of padding multiplies the memory by the forget gate, and nothing is left.",
     right="b",
     a="the masked model has as many epochs, and learns.",
     c="the masked model has the same vocabulary, and learns.",
