@@ -59,7 +59,7 @@ def code(source, *outputs, tag="", **more):
         (words("[x]: gone.md"), "the link gone.md leads to no file"),
         (words("<img src='gone.png'>"), "the link gone.png leads to no file"),
         (code("x", TABLE), "the link missing.ipynb leads to no file"),
-        (words("`[x](gone)` [y](https://example.org/gone) [z](../README.md#two-commands)"), None),
+        (words("`[x](gone)` [y](https://example.org/gone) [z](../README.md#start)"), None),
     ],
 )
 def test_a_bad_cell_and_its_code_are_found(cell, said):
