@@ -10,6 +10,8 @@ def check_keep_last(keep_last) -> str | None:
     """The end of a review is often its verdict; now the model gets to read it."""
     ids = [11, 12, 13, 14, 15]
     found = keep_last(ids, 3)
+    if isinstance(found, int):
+        return f"your function returned {found}, one id; a slice such as [a:b] returns a list."
     if found is None or list(found) == [11, 12, 13]:
         raise NotDone
     if list(found) == [15, 14, 13]:
@@ -30,13 +32,14 @@ def check_pool_mean(pool_mean) -> str | None:
     mask = np.array([[True, True, False], [True, True, True]])
     found = np.asarray(run(pool_mean, states, mask), dtype=float)
     if found.shape != (2, 2):
-        return f"the result must have shape (batch, hidden) = (2, 2), yours has {found.shape}."
+        return f"the result must have shape (B, D) = (2, 2), yours has {found.shape}."
     if np.allclose(found, states.mean(axis=1)):
         return "this counts the padding too: the first text has two words, not three."
     if np.allclose(found, (states * mask[:, :, None]).sum(axis=1) / 3):
         return "padding adds nothing now, but you still divide by 3, not by the number of words."
     if not np.allclose(found, [[3.0, 3.0], [1.0, 2.0]]):
-        return f"expected [[3, 3], [1, 2]], got {found.round(3).tolist()}."
+        hint = "each text has its own number of words: divide by a divisor of shape (B, 1)"
+        return f"expected [[3, 3], [1, 2]], got {found.round(3).tolist()}; {hint}."
     return None
 
 
