@@ -29,14 +29,14 @@ def share_program(layers: list, function=None) -> list:
     """
     variables, function = layers[0].variables, function or layers[0]
 
-    def call(weights, *arguments):
+    def call(weights, *arguments, **options):
         with keras.StatelessScope(state_mapping=zip(variables, weights, strict=True)):
-            return function(*arguments)
+            return function(*arguments, **options)
 
     compiled = compile_function(call)
 
     def bind(layer):
-        return lambda *arguments: compiled(read_variables(layer), *arguments)
+        return lambda *inputs, **options: compiled(read_variables(layer), *inputs, **options)
 
     return [bind(layer) for layer in layers]
 
@@ -102,8 +102,12 @@ class StepGenerator:
         config = self.model.config
         # The last new token is not read.
         check_prompts(prompts, max_new_tokens, config.context_length + 1, config.vocabulary_size)
-        random, (given, num_padding) = np.random.default_rng(seed), pad_prompts(prompts)
-        (B, P), seen = given.shape, np.zeros((len(prompts), config.vocabulary_size), bool)
+        random, (given, num_padding) = (
+            np.random.default_rng(seed),
+            pad_prompts(prompts, config.context_length),
+        )
+        (B, P), random = given.shape, np.random.default_rng(seed)
+        seen = np.zeros((B, config.vocabulary_size), bool)
         for row, prompt in zip(seen, prompts, strict=True):
             row[prompt] = True
         logits, cache = self.read_prompts(given, num_padding, P + max_new_tokens)
@@ -147,16 +151,16 @@ class StepGenerator:
         return ops.convert_to_numpy(logits).argmax(axis=-1).astype("int32")
 
 
-def pad_prompts(prompts: list) -> tuple[np.ndarray, np.ndarray]:
-    """Put prompts into one array, padded on the left to one of a few lengths.
+def pad_prompts(prompts: list, longest: int) -> tuple[np.ndarray, np.ndarray]:
+    """Put prompts into one array, padded on the left to one of a few lengths, at most `longest`.
 
     Example:
-        >>> [pad_prompts([[7] * n])[0].shape[1] for n in (3, 17, 255, 257)]
-        [16, 32, 256, 512]
+        >>> [pad_prompts([[7] * n], 500)[0].shape[1] for n in (3, 17, 255, 257)]
+        [16, 32, 256, 500]
     """
-    longest = max(map(len, prompts))
-    size = min(max(16, 2 ** (longest - 1).bit_length()), MOST_AT_ONCE)
-    return pad_left(prompts, multiple=size)
+    needed = 2 ** (max(map(len, prompts)) - 1).bit_length()
+    size = min(max(16, needed), MOST_AT_ONCE)
+    return pad_left(prompts, multiple=size, longest=longest)
 
 
 # From tokens to words
@@ -184,13 +188,14 @@ def stop_before(pieces: Iterable[str], stops: tuple[str, ...]) -> Iterator[str]:
         >>> list(stop_before(["One. ", "Two.\\n", "\\nThree"], ("\\n\\n",)))
         ['One. ', 'Two.']
     """
-    text, held = "", max(map(len, stops), default=1) - 1
+    text, longest = "", max(map(len, stops), default=0)
     for piece in pieces:
         text += piece
         if found := [text.index(stop) for stop in stops if stop in text]:
             text = text[: min(found)]
             break
-        sure = max(len(text) - held, 0)
+        begun = (k for k in range(1, longest) if text.endswith(tuple(s[:k] for s in stops)))
+        sure = len(text) - max(begun, default=0)
         if sure:
             yield text[:sure]
         text = text[sure:]

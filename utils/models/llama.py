@@ -5,7 +5,7 @@ heads share the keys and values of one head, norms have no mean, dense layers no
 feed-forward layer has a gate.
 
 Shapes: B batch, S tokens read at once, T tokens in all (read before, and now), D hidden,
-F feed-forward, N query heads, K key-value heads, H numbers a head, V vocabulary.
+F feed-forward, N query heads, K key-value heads, H numbers a head, G = N / K, V vocabulary.
 
 Reference:
     Touvron et al. 2023, LLaMA: Open and Efficient Foundation Language Models, section 2.2.
@@ -178,7 +178,12 @@ class GroupedQueryAttention(keras.layers.Layer):
         if cache is not None:
             keys = ops.slice_update(cache[0], (0, start, 0, 0), keys)  # (B, T, K, H)
             values = ops.slice_update(cache[1], (0, start, 0, 0), values)
+        # The G query heads that share a key head become G queries of it.
+        G = N // K
+        queries = ops.transpose(ops.reshape(queries, (B, S, K, G, H)), (0, 1, 3, 2, 4))
+        queries, mask = ops.reshape(queries, (B, S * G, K, H)), ops.repeat(mask, G, axis=2)
         gathered = ops.dot_product_attention(queries, keys, values, mask=mask)
+        gathered = ops.transpose(ops.reshape(gathered, (B, S, G, K, H)), (0, 1, 3, 2, 4))
         return self.project(ops.reshape(gathered, (B, S, D))), (keys, values)
 
 
@@ -273,7 +278,7 @@ class Llama(ConfiguredModel):
         angles = compute_angles(positions, self.config)
         x, caches = self.token_embedding(token_ids), []
         for k, block in enumerate(blocks or self.blocks):
-            x, kept = block(x, mask, angles, None if cache is None else cache[k], start)
+            x, kept = block(x, mask, angles, None if cache is None else cache[k], start=start)
             caches.append(kept)
         return self.final_norm(x), tuple(caches)
 

@@ -51,7 +51,8 @@ def save(model: keras.Model, folder: str | Path, *, kind: str = "model", **setti
         model: compiled or not.
         folder: a new one, or one that `save` made, which is replaced.
         kind: "classifier", "translator" (LSTM), "transformer" (a translator), "language_model"
-            (recurrent), "gpt2", "word_model" (fills blanks), or "model" (numbers to numbers).
+            (recurrent), "gpt2", "llama", "word_model" (fills blanks), or "model" (numbers to
+            numbers).
         settings: what the class of this kind in `utils.decoding.serving` asks for: for a
             classifier `vocabulary`, `labels` and `sequence_length`.
 

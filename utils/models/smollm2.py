@@ -12,6 +12,7 @@ import dataclasses
 import json
 import struct
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import psutil
@@ -63,6 +64,24 @@ def load_smollm2(**changes) -> tuple:
     (path,) = fetch(NAME).values()
     checkpoint = GGUFFile(path)
     return checkpoint.read_tokenizer(), build_llama(checkpoint, **changes)
+
+
+def load_with_transformers() -> tuple:
+    """Return tokenizer and model of `transformers`, to compare with; float32, on PyTorch.
+
+    Raises:
+        ImportError: PyTorch, `gguf` or `accelerate` is missing (`make torch` installs them).
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, modeling_gguf_pytorch_utils
+
+    ((name, path),) = fetch(NAME).items()
+    place = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": name}
+    quiet = mock.patch.object(modeling_gguf_pytorch_utils, "tqdm", lambda items, **_: items)
+    with quiet:  # its progress bar has no switch
+        tokenizer = AutoTokenizer.from_pretrained(**place, padding_side="left")
+        model = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
+    return tokenizer, model.eval()
 
 
 def load_llama(source: str | Path, **changes) -> Llama:
