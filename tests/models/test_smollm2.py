@@ -320,6 +320,11 @@ def hash_ids(rows):
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
+def drop_numbers(text):
+    """Leave out what `transformers` cuts otherwise: of a GGUF file, it does not read the rule."""
+    return "".join(letter for letter in text if not letter.isnumeric())
+
+
 CHAT = [
     {"role": "user", "content": "What is two plus two?"},
     {"role": "assistant", "content": "Four."},
@@ -341,7 +346,10 @@ def smol():
 def test_tokens_are_those_of_transformers(smol, kept):
     tokenizer, texts = smol[0], make_texts()
     ids = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
-    assert hash_ids(ids) == kept["tokens of 2,000 texts"]
+    assert hash_ids(ids) == kept["tokens"]
+    plain = tokenizer.encode_batch([drop_numbers(text) for text in texts])
+    assert hash_ids([encoding.ids for encoding in plain]) == kept["tokens without numbers"]
+    assert tokenizer.encode("in 2018").tokens == ["in", "Ġ", "2", "0", "1", "8"]
     decoded = tokenizer.decode_batch(ids, skip_special_tokens=False)
     assert decoded == texts and len(set(texts)) > 1900
 
@@ -374,9 +382,9 @@ def test_logits_and_text_are_those_of_transformers(smol, kept):
         sure = next(k for k, gap in enumerate(certain) if gap < 1e-3)  # the first near tie
         best = [row[0] for row in wanted["best"]][:sure]
         new = list(writer.build_generator().stream([ids], max(sure, 1)))
-        assert [int(row[0]) for row in new][:sure] == best[: len(new)] and sure > 3
+        assert [int(row[0]) for row in new][:sure] == best[: len(new)] and sure >= 3
     assert "Paris" in writer.generate("The capital of France is", max_new_tokens=4)
-    assert "ix" in writer.answer(CHAT, max_new_tokens=8)  # Six
+    assert writer.answer(CHAT) == tokenizer.decode(kept["answers"][-1]["text"])
 
 
 # The judge
@@ -385,7 +393,7 @@ def test_logits_and_text_are_those_of_transformers(smol, kept):
 def ask_transformers(tmp_path):
     """Return what `transformers` says, as smollm2.json keeps it."""
     import torch
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
     found = {"small": {}, "answers": []}
     for name, changes in SMALL.items():
@@ -394,8 +402,14 @@ def ask_transformers(tmp_path):
             logits = model.eval()(torch.tensor(TOKENS)).logits
         found["small"][name] = np.round(logits.numpy().astype("float64"), 6).tolist()
     tokenizer, model = smollm2.load_with_transformers()
-    ids = tokenizer(make_texts(), add_special_tokens=False)["input_ids"]
-    found["tokens of 2,000 texts"] = hash_ids(ids)
+    ((name, path),) = smollm2.fetch(smollm2.NAME).items()
+    raw, plain = (
+        AutoTokenizer.from_pretrained(path.parent, gguf_file=name),
+        {"add_special_tokens": False},
+    )
+    found["tokens"] = hash_ids(tokenizer(make_texts(), **plain)["input_ids"])
+    texts = [drop_numbers(text) for text in make_texts()]
+    found["tokens without numbers"] = hash_ids(raw(texts, **plain)["input_ids"])
     for prompt in PROMPTS:
         ids = tokenizer(prompt, return_tensors="pt", add_special_tokens=False)
         settings = {"do_sample": False, "max_new_tokens": 24, "pad_token_id": 2}
@@ -416,7 +430,7 @@ def test_transformers_still_says_what_is_kept(tmp_path, kept, capfd):
     found = ask_transformers(tmp_path)
     for name, logits in kept["small"].items():
         np.testing.assert_allclose(found["small"][name], logits, atol=1e-5)
-    assert found["tokens of 2,000 texts"] == kept["tokens of 2,000 texts"]
+    assert all(found[key] == kept[key] for key in ("tokens", "tokens without numbers"))
     for row, wanted in zip(found["answers"], kept["answers"], strict=True):
         assert row["prompt"] == wanted["prompt"] and row["text"][:4] == wanted["text"][:4]
         np.testing.assert_allclose(row["logits"][:4], wanted["logits"][:4], atol=1e-3)

@@ -298,7 +298,8 @@ class LlamaWriter(GPT2Writer):
         """
         generator = self.build_generator(**settings)
         rows = generator.stream(self.encode([prompt]), max_new_tokens, seed=seed)
-        tokens = itertools.takewhile(lambda t: t not in generator.stop_tokens, map(int, rows))
+        ids = (int(row[0]) for row in rows)
+        tokens = itertools.takewhile(lambda token: token not in generator.stop_tokens, ids)
         yield from stop_before(join_words(self.tokenizer, tokens), tuple(stops))
 
     def generate(self, prompt: str, **settings) -> str:

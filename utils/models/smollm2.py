@@ -81,6 +81,7 @@ def load_with_transformers() -> tuple:
     with quiet:  # its progress bar has no switch
         tokenizer = AutoTokenizer.from_pretrained(**place, padding_side="left")
         model = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
+    tokenizer.backend_tokenizer.pre_tokenizer = split_digits()  # a GGUF's rule is not read
     return tokenizer, model.eval()
 
 
@@ -291,7 +292,7 @@ class GGUFFile:
 
     def read_tokenizer(self):
         """Return the byte-level BPE of SmolLM2, which cuts numbers into digits."""
-        from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+        from tokenizers import Tokenizer, decoders, models
 
         model, rule = (self.facts.get(f"tokenizer.ggml.{key}") for key in ("model", "pre"))
         if (model, rule) != ("gpt2", "smollm"):
@@ -303,9 +304,7 @@ class GGUFFile:
         )
         vocabulary = {token: k for k, token in enumerate(tokens)}
         tokenizer = Tokenizer(models.BPE(vocabulary, [tuple(pair.split(" ")) for pair in merges]))
-        digits = pre_tokenizers.Digits(individual_digits=True)
-        letters = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, letters])
+        tokenizer.pre_tokenizer = split_digits()
         tokenizer.decoder = decoders.ByteLevel()
         control = 3
         named = zip(tokens, kinds, strict=True)
@@ -435,6 +434,14 @@ def load_tokenizer(source: str | Path):
         source: as of `load_llama`.
     """
     return open_checkpoint(source).read_tokenizer()
+
+
+def split_digits():
+    """Return the rule that cuts texts before SmolLM2's merges: digits one by one, then words."""
+    from tokenizers import pre_tokenizers
+
+    digits = pre_tokenizers.Digits(individual_digits=True)
+    return pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
 
 
 def format_chat(messages: str | list[dict[str, str]]) -> str:
