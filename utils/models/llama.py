@@ -141,9 +141,10 @@ def rotate(x, cos, sin):
         >>> ops.convert_to_numpy(rotate(x, np.zeros((1, 1, 1, 1)), np.ones((1, 1, 1, 1)))).tolist()
         [[[[0.0, 1.0]]]]
     """
-    first, second = (ops.cast(half, "float32") for half in (x[..., ::2], x[..., 1::2]))
+    first, second = x[..., ::2], x[..., 1::2]
+    cos, sin = ops.cast(cos, x.dtype), ops.cast(sin, x.dtype)
     pairs = ops.stack([first * cos - second * sin, first * sin + second * cos], axis=-1)
-    return ops.cast(ops.reshape(pairs, ops.shape(x)), x.dtype)
+    return ops.reshape(pairs, ops.shape(x))
 
 
 # The model
@@ -168,6 +169,7 @@ class GroupedQueryAttention(keras.layers.Layer):
         units = (self.N + 2 * self.K) * self.H
         self.query_key_value = RowDense(D, units, stddev=stddev, name="query_key_value")
         self.project = RowDense(D, D, stddev=stddev, name="project")
+        self.built = True
 
     def call(self, x, mask, angles, cache=None, start=0):
         """Return the gathered vectors (B, S, D), and keys and values of all tokens so far."""
@@ -205,6 +207,7 @@ class LlamaBlock(keras.layers.Layer):
         self.feedforward_norm = make_rms_norm(config, name="feedforward_norm")
         self.gate_and_up = RowDense(D, 2 * F, stddev=stddev, name="gate_and_up")
         self.down = RowDense(F, D, stddev=stddev, name="down")
+        self.built = True
 
     def call(self, x, mask, angles, cache=None, start=0):
         """Return the new vectors (B, S, D), and keys and values of all tokens so far."""
