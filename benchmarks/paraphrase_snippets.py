@@ -4,7 +4,7 @@ The model is SmolLM2-135M-Instruct in 4-bit GGUF form. Its weights come out of a
 never imported; transformers turns them back to float32. Notebook 07 reads the result, so that it
 needs neither the model nor PyTorch.
 
-Run, with the packages of requirements.txt and `torch==2.13.0 gguf accelerate`:
+Run, with the packages of requirements.txt and `make torch`:
 
     python -m benchmarks.paraphrase_snippets write  # 15 CPU-minutes; goes on where it stopped
     python -m benchmarks.paraphrase_snippets check  # a minute: adds the MiniLM cosines
@@ -21,7 +21,7 @@ import pandas as pd
 from benchmarks import harness
 from utils.data import corpora
 from utils.data.splits import normalise
-from utils.models.smollm2 import load_smollm2
+from utils.models.smollm2 import load_with_transformers
 from utils.results import write_whole
 from utils.runtime import ROOT
 
@@ -55,7 +55,7 @@ def write() -> None:
     rows, columns = corpora.pick_paraphrase_sources(COUNT), ["source", "end", "paraphrase"]
     found = read()[columns] if TARGET.exists() else pd.DataFrame(columns=columns)
     os.environ["HF_HUB_OFFLINE"] = "1"
-    tokenizer, model = load_smollm2()
+    tokenizer, model = load_with_transformers()
     for start in range(len(found), len(rows), BATCH_SIZE):
         batch = rows.iloc[start : start + BATCH_SIZE]
         answers = paraphrase(tokenizer, model, batch["text"].tolist(), 42 + start)
