@@ -262,8 +262,11 @@ def test_too_little_memory_is_said_before_anything_is_loaded(monkeypatch):
     Memory = collections.namedtuple("Memory", ["available"])
     monkeypatch.setattr(smollm2.psutil, "virtual_memory", lambda: Memory(0.9e9))
     monkeypatch.setattr(smollm2, "fetch", lambda name: pytest.fail("it loads"))
-    with pytest.raises(MemoryError, match=r"needs .* GB of free memory, here are 0.9"):
+    with pytest.raises(RuntimeError, match=r"needs .* GB of free memory, here are 0.9"):
         smollm2.load_smollm2()
+    with monkeypatch.context() as lacking:
+        lacking.setattr(smollm2.importlib.util, "find_spec", lambda name: None)
+        assert "the package gguf, which is not installed" in smollm2.explain_missing()
     monkeypatch.setattr(smollm2.psutil, "virtual_memory", lambda: Memory(4e9))
     assert smollm2.explain_missing() == ""
 

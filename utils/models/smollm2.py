@@ -9,6 +9,7 @@ Reference:
 """
 
 import dataclasses
+import importlib.util
 import json
 import struct
 from pathlib import Path
@@ -43,6 +44,8 @@ NAMES = {  # of the weights: in GGUF, on the hub
 
 def explain_missing() -> str:
     """Say in a sentence why this machine cannot run the model; "" if it can. Nothing is loaded."""
+    if importlib.util.find_spec("gguf") is None:
+        return "SmolLM2 needs the package gguf, which is not installed: python -m pip install gguf"
     free = psutil.virtual_memory().available / 1e9
     if free < MEMORY_GB:
         return f"SmolLM2 needs {MEMORY_GB} GB of free memory, here are {free:.1f}: close programs"
@@ -56,11 +59,11 @@ def load_smollm2(**changes) -> tuple:
         changes: of the configuration.
 
     Raises:
-        MemoryError: there is too little; nothing was loaded.
+        RuntimeError: this machine lacks something, see `explain_missing`; nothing was loaded.
         utils.data.downloads.DataError: the file could not be had.
     """
     if missing := explain_missing():
-        raise MemoryError(missing)
+        raise RuntimeError(missing)
     (path,) = fetch(NAME).values()
     checkpoint = GGUFFile(path)
     return checkpoint.read_tokenizer(), build_llama(checkpoint, **changes)
