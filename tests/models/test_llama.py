@@ -64,7 +64,7 @@ def test_dense_layer_equals_that_of_keras(S):
 def test_attention_without_positions_equals_that_of_keras(config):
     D, N, K, H = config.hidden_dim, config.num_heads, config.num_key_value_heads, config.head_dim
     layer, random = llama.GroupedQueryAttention(config), np.random.default_rng(0)
-    kernels = random.normal(size=((N + 2 * K) * H, D)), random.normal(size=(D, D))
+    kernels = [random.normal(0, 0.3, (rows, D)) for rows in ((N + 2 * K) * H, D)]
     layer.set_weights(kernels)
     theirs = keras.layers.GroupQueryAttention(H, N, K, use_bias=False)
     x = random.normal(size=(2, 5, D)).astype("float32")
