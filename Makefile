@@ -29,7 +29,7 @@ help:
 	@echo "make test            fast tests, then nbval over every notebook (NB='01 02': these)"
 	@echo "make lab             open JupyterLab on 00_start_here"
 	@echo "make clean           remove .venv and build/; the data stay"
-	@echo "make torch           add PyTorch and a small language model, for what says it needs them"
+	@echo "make torch           add PyTorch, for what says that it needs it"
 	@echo "make onnx MODEL=folder   add model.onnx to a kept model (without MODEL: test it)"
 	@echo "make wheelhouse      collect packages and data for a classroom without a network"
 	@echo "make refresh NB=01   run a notebook in place and store its outputs and result"
@@ -66,7 +66,6 @@ clean:
 
 torch:
 	@$(COURSE) setup torch
-	$(BIN)/python -m utils.data smollm2-135m
 
 wheelhouse: ready
 	$(BIN)/python -m tools.wheelhouse wheelhouse

@@ -4,7 +4,7 @@ The model is SmolLM2-135M-Instruct in 4-bit GGUF form. Its weights come out of a
 never imported; transformers turns them back to float32. Notebook 07 reads the result, so that it
 needs neither the model nor PyTorch.
 
-Run, with the packages of requirements.txt and `torch==2.13.0 gguf accelerate`:
+Run, with the packages of requirements.txt and `make torch`:
 `python -m benchmarks.paraphrase_snippets` (15 CPU-minutes; it goes on where it stopped). It writes
 data/paraphrases/smollm2.tsv; data/paraphrases/README.md describes it. After it, put rows, size and
 hash into data/registry.toml.
@@ -20,7 +20,7 @@ import torch
 from utils.data import corpora
 from utils.data.splits import normalise
 from utils.models.sentences import embed_sentences
-from utils.models.smollm2 import load_smollm2
+from utils.models.smollm2 import load_with_transformers
 from utils.results import write_whole
 from utils.runtime import ROOT
 
@@ -57,7 +57,7 @@ def main() -> None:
     rows, found = corpora.pick_paraphrase_sources(COUNT), pd.DataFrame(columns=COLUMNS)
     if TARGET.exists():
         found = pd.read_csv(TARGET, sep="\t", quoting=3, keep_default_na=False, dtype=str)
-    tokenizer, model = load_smollm2()
+    tokenizer, model = load_with_transformers()
     for start in range(len(found), len(rows), BATCH_SIZE):
         batch = rows.iloc[start : start + BATCH_SIZE]
         answers = paraphrase(tokenizer, model, batch["text"].tolist(), 42 + start)

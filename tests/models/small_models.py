@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from utils.data.masking import SPECIAL_TOKENS
 from utils.data.pairs import SPECIAL
 from utils.data.text import build_vocabulary, encode_texts
-from utils.models import augmentation, bert, classifiers, gpt2, rnn, seq2seq, transformer
+from utils.models import augmentation, bert, classifiers, gpt2, llama, rnn, seq2seq, transformer
 
 TEXTS = ["It isn't a bad film.", "", 'a good "film" — or isn\'t it? 🙂', "film " * 40]
 WORDS = build_vocabulary(TEXTS, 99)  # [UNK] at 1
@@ -103,6 +103,13 @@ def build_gpt2():
     return add_optimizer(gpt2.GPT2(config), LOSS, None), READ, NEXT
 
 
+def build_llama():
+    sizes = {"context_length": 64, "hidden_dim": 12, "num_layers": 2, "num_heads": 3}
+    sizes |= {"num_key_value_heads": 1, "feedforward_dim": 10, "initializer_range": 0.4}
+    config = llama.LlamaConfig(len(PIECES) + 3, **sizes)
+    return add_optimizer(llama.Llama(config), LOSS, None), READ, NEXT
+
+
 def build_encoder():
     sizes = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2}
     sizes |= {"vocab_size": len(PIECES), "max_position_embeddings": 16, "type_vocab_size": 2}
@@ -133,6 +140,7 @@ BUILDERS = {
     "gru": functools.partial(build_recurrent, "GRU"),
     "stateful": functools.partial(build_recurrent, "LSTM", batch_size=4, stateful=True),
     "gpt2": build_gpt2,
+    "llama": build_llama,
     "encoder": build_encoder,
     "word_model": build_word_model,
     "bert": build_bert_classifier,
@@ -154,6 +162,7 @@ SETTINGS = {
     "transformer": TRANSLATOR | {"kind": "transformer"},
     **dict.fromkeys(["gru", "stateful"], WRITER),
     "gpt2": {"kind": "gpt2", **TOKENIZER},
+    "llama": {"kind": "llama", **TOKENIZER},
     "word_model": {"kind": "word_model", "vocabulary": PIECES, "sequence_length": 8, **TOKENIZER},
     "bert": {"kind": "classifier", **LABELS, **TOKENIZER},
 }

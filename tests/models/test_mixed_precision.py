@@ -10,6 +10,7 @@ from small_models import BUILDERS, IDS, READ
 from utils.data.pairs import END, PADDING
 from utils.decoding.beam_search import BeamSearch
 from utils.decoding.sampling import Generator, build_generator
+from utils.decoding.streaming import StepGenerator
 from utils.decoding.translation import build_beam_decoder, build_prefix_decoder
 from utils.models.rnn import compute_gradient_by_distance
 from utils.models.saving import use_dtype_policy
@@ -74,12 +75,13 @@ def test_best_beam_is_as_likely_as_in_float32(name, policy):
 
 
 @pytest.mark.parametrize("policy", [*MIXED, "float16"])
-def test_gpt2_writes_what_is_best_in_float32(policy):
+@pytest.mark.parametrize(("name", "generator"), [("gpt2", Generator), ("llama", StepGenerator)])
+def test_a_model_writes_what_is_best_in_float32(name, generator, policy):
     prompts = [[4, 5, 6], [7]]
-    found = Generator(build("gpt2", policy)[0])(prompts, 6)
+    found = generator(build(name, policy)[0])(prompts, 6)
     for prompt, new in zip(prompts, found, strict=True):
         text = np.array([[*prompt, *new]], "int32")
-        (logits,) = to_numpy(build("gpt2", "float32")[0](text[:, :-1]))
+        (logits,) = to_numpy(build(name, "float32")[0](text[:, :-1]))
         logits = logits[0, len(prompt) - 1 :]
         regret = logits.max(axis=-1) - logits[np.arange(6), new]
         assert regret.max() < ATOL[policy] * np.abs(logits).max()

@@ -1,1 +1,1 @@
-"""From logits to text: filters, sampling, beam search. Imports floor, data and models."""
+"""From logits to text: filters, sampling, streaming, beams. Imports floor, data and models."""

@@ -4,6 +4,8 @@ Shapes: B texts, T tokens, P blanks of a text, V vocabulary.
 """
 
 import functools
+import itertools
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -15,6 +17,8 @@ from utils.data.tokenizers import encode_pieces, encode_words
 from utils.decoding import translation
 from utils.decoding.filters import draw_gumbel
 from utils.decoding.sampling import Generator, build_generator
+from utils.decoding.streaming import StepGenerator, join_words, stop_before
+from utils.models.smollm2 import CONTROLS, format_chat
 
 
 def check_size(size: int, tokens: int, name: str) -> None:
@@ -222,6 +226,56 @@ class GPT2Writer(KeptModel):
         return prompt + self.tokenizer.decode(generator(prompts, max_new_tokens, seed=seed)[0])
 
 
+class LlamaWriter(GPT2Writer):
+    """A `utils.models.llama.Llama` that goes on with a text, or answers in a chat.
+
+    Args:
+        model: the model.
+        tokenizer: of the `tokenizers` library; it may have fewer tokens than the model.
+    """
+
+    def __init__(self, model, *, tokenizer):
+        super().__init__(model, tokenizer=tokenizer)
+        ends = [tokenizer.token_to_id(token) for token in CONTROLS[1:]]
+        settings = {"stop_tokens": tuple(end for end in ends if end is not None)}
+        self.build_generator = functools.cache(functools.partial(StepGenerator, model, **settings))
+
+    def stream(
+        self, prompt: str, *, max_new_tokens: int = 128, seed: int = 0, stops=(), **settings
+    ) -> Iterator[str]:
+        """Write what follows a text, word by word, up to the end of the text.
+
+        Args:
+            prompt: a text of at least one token.
+            max_new_tokens: the most tokens that it writes.
+            seed: the same seed gives the same text; temperature 0, the default, uses none.
+            stops: strings before which it ends.
+            settings: as of `utils.decoding.streaming.StepGenerator`.
+        """
+        generator = self.build_generator(**settings)
+        rows = generator.stream(self.encode([prompt]), max_new_tokens, seed=seed)
+        ids = (int(row[0]) for row in rows)
+        tokens = itertools.takewhile(lambda token: token not in generator.stop_tokens, ids)
+        yield from stop_before(join_words(self.tokenizer, tokens), tuple(stops))
+
+    def generate(self, prompt: str, **settings) -> str:
+        """Return the prompt and what the model writes after it; arguments as of `stream`."""
+        return prompt + "".join(self.stream(prompt, **settings))
+
+    def stream_answer(self, messages, **settings) -> Iterator[str]:
+        """Answer in a chat, word by word.
+
+        Args:
+            messages: as of `utils.models.smollm2.format_chat`.
+            settings: as of `stream`.
+        """
+        return self.stream(format_chat(messages), **settings)
+
+    def answer(self, messages, **settings) -> str:
+        """Return the whole answer in a chat; arguments as of `stream_answer`."""
+        return "".join(self.stream_answer(messages, **settings))
+
+
 KINDS = {
     "model": KeptModel,
     "classifier": Classifier,
@@ -230,4 +284,5 @@ KINDS = {
     "transformer": TransformerTranslator,
     "language_model": LanguageModel,
     "gpt2": GPT2Writer,
+    "llama": LlamaWriter,
 }

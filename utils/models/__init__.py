@@ -4,7 +4,8 @@
 made of: after `import utils.models`, Keras' own `load_model` reads them too.
 """
 
-from utils.models import bert, classifiers, gpt2, seq2seq, transformer
+from utils.models import bert, classifiers, gpt2, llama, seq2seq, transformer
 from utils.models.saving import load, pack, save
 
-__all__ = ["bert", "classifiers", "gpt2", "load", "pack", "save", "seq2seq", "transformer"]
+__all__ = ["bert", "classifiers", "gpt2", "llama", "load", "pack", "save", "seq2seq"]
+__all__ += ["transformer"]

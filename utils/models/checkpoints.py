@@ -17,6 +17,7 @@ from utils.models.gpt2 import GPT2, SIZES, GPT2Config
 from utils.results import write_json
 
 CHECKPOINT_FILES = ["config.json", "*.safetensors", "*.index.json", "vocab.json", "merges.txt"]
+CHECKPOINT_FILES += ["tokenizer.json"]
 FIXED = {  # what config.json may say about GPT-2, and has to say if it does
     "model_type": ("gpt2",),
     "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
@@ -64,7 +65,7 @@ def find_checkpoint(source: str | Path, *, timeout: float = 5) -> Path:
     try:
         address = f"{constants.ENDPOINT}/{source}/resolve/main/config.json"
         urllib.request.urlopen(address, timeout=timeout).close()
-        print(f"Fetching {source} from the hub; the smallest GPT-2 is 0.5 GB", flush=True)
+        print(f"Fetching {source} from the hub; a small model has 0.3 to 0.5 GB", flush=True)
         return Path(snapshot_download(**settings, max_workers=2))
     except (OSError, ValueError, HTTPError) as error:
         raise CheckpointError(

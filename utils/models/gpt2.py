@@ -49,14 +49,16 @@ def get_config(size: str) -> GPT2Config:
 
 
 class ConfiguredModel(keras.Model):
-    """A model of which Keras saves the `config`, a `GPT2Config`, and builds it anew from that."""
+    """A model of which Keras saves the `config`, a dataclass, and builds it anew from that."""
+
+    config_class = GPT2Config
 
     def get_config(self):
         return super().get_config() | {"config": dataclasses.asdict(self.config)}
 
     @classmethod
     def from_config(cls, config):
-        return cls(GPT2Config(**config.pop("config")), **config)
+        return cls(cls.config_class(**config.pop("config")), **config)
 
 
 def make_embedding(

@@ -44,9 +44,9 @@ def save(model: keras.Model, folder: str | Path, *, kind: str = "model", **setti
 
     A new folder, or one that `save` made, which is replaced; it is returned. The kind is
     "classifier", "translator" (LSTM), "transformer" (a translator), "language_model" (recurrent),
-    "gpt2", "word_model" (fills blanks), or "model" (numbers to numbers). The settings are what the
-    class of this kind in `utils.decoding.serving` asks for: for a classifier `vocabulary`, `labels`
-    and `sequence_length`.
+    "gpt2", "llama", "word_model" (fills blanks), or "model" (numbers to numbers). The settings are
+    what the class of this kind in `utils.decoding.serving` asks for: for a classifier
+    `vocabulary`, `labels` and `sequence_length`.
 
     Raises:
         TypeError: a setting is missing, or there is none of that name.

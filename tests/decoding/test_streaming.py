@@ -1,0 +1,158 @@
+"""Text that is written step by step: equal to a plain loop, one text or many, in whole words."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+from utils.decoding import streaming
+from utils.decoding.serving import LlamaWriter
+from utils.models.llama import Llama, LlamaConfig
+
+CONFIG = LlamaConfig(41, 60, 24, 2, 6, 3, 20, rope_base=50.0)
+PROMPTS = [[1, 2, 3], [4] * 21, [5]]
+
+
+@pytest.fixture(scope="module")
+def model():
+    model, random = Llama(CONFIG), np.random.default_rng(0)
+    for variable in model.variables:
+        variable.assign(random.normal(variable.path.endswith("scale"), 0.4, variable.shape))
+    return model
+
+
+def write(model, prompt, count):
+    """Choose the likeliest token of a whole pass, again and again."""
+    text = list(prompt)
+    for _ in range(count):
+        logits = model(np.array([text], "int32"))[0, -1]
+        text.append(int(ops.argmax(logits)))
+    return text[len(prompt) :]
+
+
+def test_steps_equal_a_plain_loop_and_a_batch_its_rows(model, monkeypatch):
+    wanted = [write(model, prompt, 8) for prompt in PROMPTS]
+    generator = streaming.StepGenerator(model)
+    assert [row.tolist() for row in generator(PROMPTS, 8)] == wanted
+    for prompt, text in zip(PROMPTS, wanted, strict=True):
+        assert generator([prompt], 8)[0].tolist() == text
+    monkeypatch.setattr(streaming, "MOST_AT_ONCE", 16)  # the longest is read in two parts
+    assert [row.tolist() for row in generator(PROMPTS, 8)] == wanted
+    assert len({tuple(text) for text in wanted}) == 3
+
+
+def test_a_text_ends_before_its_stop_token_and_others_go_on(model):
+    plain = [write(model, prompt, 8) for prompt in PROMPTS]
+    stop = plain[0][2]
+    found = streaming.StepGenerator(model, stop_tokens=(stop,))(PROMPTS, 8)
+    for row, text in zip(found, plain, strict=True):
+        assert row.tolist() == (text[: text.index(stop)] if stop in text else text)
+    steps = list(streaming.StepGenerator(model, stop_tokens=(stop,)).stream(PROMPTS[:1], 8))
+    assert [int(step[0]) for step in steps] == plain[0][: plain[0].index(stop) + 1]
+
+
+def test_weights_of_the_moment_are_used(model):
+    generator = streaming.StepGenerator(model)
+    before = generator(PROMPTS[:1], 4)[0].tolist()
+    variable = model.token_embedding.embeddings
+    kept = ops.convert_to_numpy(variable)
+    variable.assign(kept[::-1])
+    try:
+        assert generator(PROMPTS[:1], 4)[0].tolist() == write(model, PROMPTS[0], 4) != before
+    finally:
+        variable.assign(kept)
+
+
+def test_the_context_is_used_to_its_end(model):
+    prompt = [3] * 55
+    assert len(streaming.StepGenerator(model)([prompt], 6)[0]) == 6  # the last one is not read
+    with pytest.raises(ValueError, match="must fit in the context"):
+        next(streaming.StepGenerator(model).stream([prompt], 7))
+
+
+def test_a_seed_gives_the_same_text_and_noise_follows_the_logits(model):
+    generator = streaming.StepGenerator(model, temperature=1.0)
+    first, again, other = (generator(PROMPTS, 8, seed=seed) for seed in (1, 1, 2))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+    drawn = next(generator.stream([[1, 2]] * 400, 1))
+    logits = ops.convert_to_numpy(model(np.array([[1, 2]], "int32")))[0, -1]
+    p = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    shares = np.bincount(drawn, minlength=41) / 400
+    assert np.abs(shares - p).max() < 4 * np.sqrt(0.25 / 400) < p.max()
+    assert streaming.StepGenerator(model, temperature=0.7, top_k=1)(PROMPTS, 4)[0].tolist() == (
+        write(model, PROMPTS[0], 4)
+    )
+
+
+def test_repetition_is_penalised(model):
+    generator = streaming.StepGenerator(model, repetition_penalty=1e9)
+    for prompt, row in zip(PROMPTS, generator(PROMPTS, 8), strict=True):
+        assert len({*prompt, *row.tolist()}) == len({*prompt}) + 8
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"top_k": 5}, "top_k and top_p say nothing"),
+        ({"top_p": 0.9}, "top_k and top_p say nothing"),
+        ({"temperature": -1.0}, "temperature must be above 0"),
+        ({"temperature": 1.0, "top_p": 0.0}, "top_p above 0"),
+        ({"repetition_penalty": 0.0}, "repetition_penalty must be above 0"),
+    ],
+)
+def test_settings_without_sense_are_refused(model, settings, said):
+    with pytest.raises(ValueError, match=said):
+        streaming.StepGenerator(model, **settings)
+
+
+@pytest.mark.parametrize("prompts", [[], [[]], [[41]], [[-1]], [[1.5]]])
+def test_prompts_without_sense_are_refused(model, prompts):
+    with pytest.raises(ValueError, match="token"):
+        next(streaming.StepGenerator(model).stream(prompts, 2))
+
+
+# Words
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens = [*letters, "Ġd", "ay", "<|im_end|>"]
+    ids = {token: k for k, token in enumerate(tokens)}
+    tokenizer = Tokenizer(models.BPE(ids, [("Ġ", "d"), ("a", "y")]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(["<|im_end|>"])
+    return tokenizer
+
+
+def test_words_are_whole(tokenizer):
+    text = "A day, a\n\nnaïve day… 🙂 日"
+    words = list(streaming.join_words(tokenizer, tokenizer.encode(text).ids))
+    assert words == ["A", " day,", " a", "\n", "\nnaïve", " day…", " 🙂", " 日"]
+
+
+@pytest.mark.parametrize("size", [1, 3, 99])
+@pytest.mark.parametrize("stops", [("two", "wo t"), ("ten",), (), ("one",), ("three",)])
+def test_text_ends_before_a_string_in_whatever_pieces_it_comes(size, stops):
+    text = "one two three"
+    pieces = [text[k : k + size] for k in range(0, len(text), size)]
+    found = list(streaming.stop_before(pieces, stops))
+    ends = [text.index(stop) for stop in stops if stop in text]
+    assert "".join(found) == text[: min(ends, default=None)] and "" not in found
+
+
+def test_a_writer_streams_what_it_generates(tokenizer):
+    keras.utils.set_random_seed(0)
+    size = tokenizer.get_vocab_size()
+    config = LlamaConfig(size, 300, 24, 2, 6, 3, 20, initializer_range=0.4)
+    writer = LlamaWriter(Llama(config), tokenizer=tokenizer)
+    words = list(writer.stream("A day", max_new_tokens=12))
+    assert writer.generate("A day", max_new_tokens=12) == "A day" + "".join(words) != "A day"
+    whole = "".join(words)
+    cut = whole[len(whole) // 2]
+    assert "".join(writer.stream("A day", max_new_tokens=12, stops=[cut])) == whole.split(cut)[0]
+    assert writer.answer("A day", max_new_tokens=12) == "".join(
+        writer.stream_answer([{"role": "user", "content": "A day"}], max_new_tokens=12)
+    )

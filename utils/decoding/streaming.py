@@ -1,0 +1,203 @@
+"""Text as it is written: a plain loop that hands out token after token, the first one soon.
+
+Compiling a whole model takes XLA ten seconds and more; compiling one of its blocks, which are
+equal but for their weights, takes one. So the prompt is read by a Python loop over the blocks, all
+of which run one program; then each step is a graph that calls that of a block 30 times.
+
+Shapes: B texts generated side by side, S tokens read at once, P of the prompt, V vocabulary.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import keras
+import numpy as np
+from keras import ops
+
+from utils.backends import compile_function, compile_graph, read_variables
+from utils.decoding.filters import filter_logits, penalise_repetition
+from utils.decoding.sampling import check_prompts, pad_left
+
+MOST_AT_ONCE = 256  # tokens of a prompt
+
+
+def share_program(layers: list, function=None) -> list:
+    """Return a function for each of some equal layers; one program, compiled once, serves all.
+
+    Args:
+        layers: built, of the same shapes.
+        function: what to compute with the weights of the first; if None, call it.
+    """
+    variables, function = layers[0].variables, function or layers[0]
+
+    def call(weights, *arguments, **options):
+        with keras.StatelessScope(state_mapping=zip(variables, weights, strict=True)):
+            return function(*arguments, **options)
+
+    compiled = compile_function(call)
+
+    def bind(layer):
+        return lambda *inputs, **options: compiled(read_variables(layer), *inputs, **options)
+
+    return [bind(layer) for layer in layers]
+
+
+class StepGenerator:
+    """Generate text with a `utils.models.llama.Llama`, step by step.
+
+    Args:
+        model: the model; its weights of the moment are used.
+        temperature: 0 chooses the most likely token; see `filter_logits` for more than 0.
+        top_k: as in `filter_logits`.
+        top_p: as in `filter_logits`.
+        repetition_penalty: see `penalise_repetition`.
+        stop_tokens: ids of tokens that end a text.
+
+    Raises:
+        ValueError: a setting is out of range, or has no effect beside the others.
+    """
+
+    def __init__(
+        self,
+        model,
+        *,
+        temperature: float = 0.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        repetition_penalty: float = 1.0,
+        stop_tokens: tuple[int, ...] = (),
+    ):
+        if temperature == 0 and (top_k > 1 or top_p != 1):
+            raise ValueError("temperature=0 takes the likeliest token: top_k and top_p say nothing")
+        if not repetition_penalty > 0:
+            raise ValueError(f"repetition_penalty must be above 0, not {repetition_penalty}")
+        self.filters = {"temperature": temperature or 1.0, "top_k": top_k, "top_p": top_p}
+        filter_logits(np.zeros((1, 1), "float32"), **self.filters)
+        self.greedy, self.penalty = temperature == 0, repetition_penalty
+        self.model, self.stop_tokens = model, np.array(stop_tokens, "int32")
+        self.blocks = share_program(model.blocks)
+        (self.score,) = share_program([model.token_embedding], model.compute_logits)
+        self.step = compile_graph(self.read)
+
+    def __call__(self, prompts: list, max_new_tokens: int, *, seed: int = 0) -> list[np.ndarray]:
+        """Return the new tokens of each text, up to its stop token, which is left out."""
+        new = np.stack([*self.stream(prompts, max_new_tokens, seed=seed)], axis=1)
+        ends = np.isin(new, self.stop_tokens)
+        lengths = np.where(ends.any(axis=1), ends.argmax(axis=1), new.shape[1])
+        return [row[:length] for row, length in zip(new, lengths, strict=True)]
+
+    def stream(self, prompts: list, max_new_tokens: int, *, seed: int = 0) -> Iterator[np.ndarray]:
+        """Generate the texts that follow the prompts, token by token.
+
+        Args:
+            prompts: lists of token ids, of any lengths.
+            max_new_tokens: the most tokens to add to each.
+            seed: of the noise; the same seed gives the same texts. Not used by temperature 0.
+
+        Yields:
+            The next token of every text, shape (B,). After its stop token, a text repeats that.
+
+        Raises:
+            ValueError: an empty prompt, or more tokens than the context holds.
+        """
+        config = self.model.config
+        # The last new token is not read.
+        check_prompts(prompts, max_new_tokens, config.context_length + 1, config.vocabulary_size)
+        random, (given, num_padding) = (
+            np.random.default_rng(seed),
+            pad_prompts(prompts, config.context_length),
+        )
+        (B, P), random = given.shape, np.random.default_rng(seed)
+        seen = np.zeros((B, config.vocabulary_size), bool)
+        for row, prompt in zip(seen, prompts, strict=True):
+            row[prompt] = True
+        logits, cache = self.read_prompts(given, num_padding, P + max_new_tokens)
+        done, chosen = np.zeros(B, bool), np.zeros(B, "int32")
+        for t in range(P, P + max_new_tokens):
+            chosen = np.where(done, chosen, self.choose(logits, seen, random))
+            yield chosen
+            done |= np.isin(chosen, self.stop_tokens)
+            if done.all() or t + 1 == P + max_new_tokens:
+                return
+            seen[np.arange(B), chosen] = True
+            arrays = chosen[:, None], num_padding, np.int32(t)
+            logits, cache = self.step(*map(ops.convert_to_tensor, arrays), cache)
+
+    def read_prompts(self, given: np.ndarray, num_padding: np.ndarray, length: int) -> tuple:
+        """Return the logits (B, V) after the prompts, and a cache of at least `length` tokens.
+
+        Its length is a power of two, so that few programs are compiled.
+        """
+        B, P = given.shape
+        cache = self.model.make_cache(B, 2 ** max(8, (length - 1).bit_length()))
+        for start in range(0, P, MOST_AT_ONCE):
+            arrays = given[:, start : start + MOST_AT_ONCE], num_padding, np.int32(start)
+            logits, cache = self.read(*map(ops.convert_to_tensor, arrays), cache)
+        return logits, cache
+
+    def read(self, token_ids, num_padding, start, cache):
+        """Return the logits (B, V) of the token after some (B, S), and the cache with these."""
+        x, cache = self.model.compute_hidden_states(
+            token_ids, num_padding, cache, start, self.blocks
+        )
+        return self.score(x[:, -1]), cache
+
+    def choose(self, logits, seen: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Return the next tokens (B,), for logits and the tokens that each text has, (B, V)."""
+        if self.penalty != 1:
+            logits = penalise_repetition(logits, seen, self.penalty)
+        if not self.greedy:
+            noise = random.gumbel(size=seen.shape).astype("float32")
+            logits = filter_logits(logits, **self.filters) + noise
+        return ops.convert_to_numpy(logits).argmax(axis=-1).astype("int32")
+
+
+def pad_prompts(prompts: list, longest: int) -> tuple[np.ndarray, np.ndarray]:
+    """Put prompts into one array, padded on the left to one of a few lengths, at most `longest`.
+
+    Example:
+        >>> [pad_prompts([[7] * n], 500)[0].shape[1] for n in (3, 17, 255, 257)]
+        [16, 32, 256, 500]
+    """
+    needed = 2 ** (max(map(len, prompts)) - 1).bit_length()
+    size = min(max(16, needed), MOST_AT_ONCE)
+    return pad_left(prompts, multiple=size, longest=longest)
+
+
+# From tokens to words
+
+
+def join_words(tokenizer, token_ids: Iterable[int]) -> Iterator[str]:
+    """Turn the tokens of a byte-level BPE into text, word by word, as soon as one is whole.
+
+    A letter can take several tokens; a word is whole where the next token begins with a space.
+    """
+    word = []
+    for token in map(int, token_ids):
+        if word and tokenizer.id_to_token(token).startswith(("Ġ", "Ċ")):
+            yield tokenizer.decode(word)
+            word = []
+        word.append(token)
+    if word:
+        yield tokenizer.decode(word)
+
+
+def stop_before(pieces: Iterable[str], stops: tuple[str, ...]) -> Iterator[str]:
+    """Hand out a text up to the first of some strings; what may be its beginning is held back.
+
+    Example:
+        >>> list(stop_before(["One. ", "Two.\\n", "\\nThree"], ("\\n\\n",)))
+        ['One. ', 'Two.']
+    """
+    text, longest = "", max(map(len, stops), default=0)
+    for piece in pieces:
+        text += piece
+        if found := [text.index(stop) for stop in stops if stop in text]:
+            text = text[: min(found)]
+            break
+        begun = (k for k in range(1, longest) if text.endswith(tuple(s[:k] for s in stops)))
+        sure = len(text) - max(begun, default=0)
+        if sure:
+            yield text[:sure]
+        text = text[sure:]
+    if text:
+        yield text
