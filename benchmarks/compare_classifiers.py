@@ -15,7 +15,12 @@ harness.start(one_thread=True)
 import keras
 import numpy as np
 
-from utils.baselines.counts import NEGATIONS, build_count_features, build_word_counts, fit_soft
+from utils.baselines.counts import (
+    NEGATIONS,
+    build_count_features,
+    fit_soft,
+    predict_with_nb_counts,
+)
 from utils.data import corpora
 from utils.data.splits import assign_bucket
 from utils.data.text import build_vocabulary, encode_texts, look_up_vectors, split_words
@@ -119,12 +124,12 @@ def main() -> None:
         return {"p": np.round(texts, 4).tolist(), "accuracy": float(correct.mean()),
                 "values": [float(correct[fold == k].mean()) for k in range(FOLDS)]}  # fmt: skip
 
-    def fit_words(parts_train, held_out):
-        C = 10
-        return build_word_counts(C).fit(parts_train["text"], parts_train["label"]).predict_proba(
-            held_out["text"])[:, 1]  # fmt: skip
+    def fit_nb(known, held_out, level, C):
+        return predict_with_nb_counts(known["text"], known["label"], held_out["text"], C)
 
-    found = {"words only": once("words only", cross_validate, fit_words)}
+    tried = (0.3, 1, 3)
+    C = once("choose NB counts", choose, fit_nb, LEVELS[0], tried, ())["chosen"]
+    found = {"NB counts": once("NB counts", cross_validate, fit_nb, LEVELS[0], C)}
     for level in LEVELS:
         for fit in (fit_counts, fit_lstm):
             name = f"{level}: {fit.__name__}"
@@ -136,11 +141,11 @@ def main() -> None:
             return cross_validate(fit_lstm, LEVELS[0], epochs, **settings)
 
         found[change] = once(change, run)
-    last = LEVELS[3]
     p = {name: np.array(part["p"]) for name, part in found.items()}
-    for level in (LEVELS[0], last):
-        name = f"{level}: mean of counts and LSTM"
-        p[name] = (p[f"{level}: fit_counts"] + p[f"{level}: fit_lstm"]) / 2
+    for level in LEVELS:
+        one, lstm = p[f"{level}: fit_counts"], p[f"{level}: fit_lstm"]
+        p[f"{level}: mean of counts and LSTM"] = (one + lstm) / 2
+        p[f"{level}: mean of two count models"] = (one + p["NB counts"]) / 2
     right = {name: ((each > 0.5) == labels).astype(float) for name, each in p.items()}
 
     def compare(name, rival, chosen_texts=slice(None)):
@@ -156,7 +161,9 @@ def main() -> None:
         one |= {"counts_cpu": found[counts]["cpu_seconds"] / FOLDS}
         one |= {"lstm_cpu": found[lstm]["cpu_seconds"] / FOLDS}
         levels.append(one)
-        row = {"information": level, "counts": f"{one['counts']:.3f}", "LSTM": f"{one['lstm']:.3f}"}
+        two = right[f"{level}: mean of two count models"].mean()
+        row = {"information": level, "counts": f"{one['counts']:.3f}"}
+        row |= {"two count models": f"{two:.3f}", "LSTM": f"{one['lstm']:.3f}"}
         row["LSTM minus counts"] = "{:+.3f} ({:+.3f} to {:+.3f})".format(
             one["difference"], *one["interval"]
         )
@@ -164,19 +171,17 @@ def main() -> None:
         row["CPU-seconds, LSTM"] = f"{one['lstm_cpu']:.0f}"
         rows.append(row)
     combined = []
-    for name in (
-        "words only", *(name for name in right if "mean of counts" in name)
-    ):  # fmt: skip
-        rival = f"{LEVELS[0] if 'labels' in name or 'words' in name else last}: fit_counts"
-        one = compare(name, rival)
-        combined.append(
-            {
-                "name": name,
-                "accuracy": right[name].mean(),
-                "interval": bootstrap_interval(right[name]),
-            }
-            | {"difference": one["difference"], "difference_interval": one["interval"]}
-        )
+    for level in LEVELS:
+        for name in ("mean of counts and LSTM", "mean of two count models"):
+            row = {"information": level, "name": name, "accuracy": right[f"{level}: {name}"].mean()}
+            row["interval"] = bootstrap_interval(right[f"{level}: {name}"])
+            for rival in ("counts", "lstm"):
+                one = compare(f"{level}: {name}", f"{level}: fit_{rival}")
+                row[f"above_{rival}"], row[f"above_{rival}_interval"] = one.values()
+            combined.append(row)
+    combined.append({"name": "NB counts alone", "accuracy": right["NB counts"].mean()})
+    one = compare("labels: mean of two count models", "+ GloVe: fit_lstm")
+    combined.append({"name": "two count models, labels only, less LSTM with GloVe"} | one)
     full = f"{LEVELS[0]}: fit_lstm"
     changes = [{"change": change} | compare(change, full) for change in CHANGES]
     words = [set(split_words(text)) for text in train["text"]]
