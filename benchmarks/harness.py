@@ -83,7 +83,7 @@ def keep_parts(name: str, options: argparse.Namespace) -> Callable[..., dict]:
 
 
 def get_numbers(facts: dict) -> dict:
-    return {key: round(v, 4) for key, v in facts.items() if isinstance(v, (int, float))}
+    return {key: np.round(v, 4).item() for key, v in facts.items() if isinstance(v, (int, float))}
 
 
 def compare(correct: np.ndarray, baseline: np.ndarray, values: list[float]) -> dict:
