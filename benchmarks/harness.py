@@ -82,6 +82,55 @@ def keep_parts(name: str, options: argparse.Namespace) -> Callable[..., dict]:
     return once
 
 
+def train_in_parts(
+    path: Path, build, train_part, finished, *, measure=None, settings=None
+) -> tuple:
+    """Train a model part by part, or go on from the last part that is kept.
+
+    Model, optimiser and progress are kept in one file after every part, so that a run that was
+    interrupted ends with the same weights as one that was not, where all that a part draws
+    follows from the number of steps before it.
+
+    Args:
+        path: of that file, `.npz`.
+        build: returns the compiled model; it sets the seed.
+        train_part: trains a model, given the steps so far; returns losses.
+        finished: whether the progress is enough.
+        measure: returns what the curve gets for model, progress and losses; None: the losses.
+        settings: an interrupted run goes on only with the same ones.
+
+    Returns:
+        The model, and its progress: `steps`, `cpu_seconds`, `seconds` (of training), `curve`.
+    """
+    import keras
+
+    model = build()
+    model.optimizer.build(model.trainable_variables)
+    variables = [*model.variables, *model.optimizer.variables]
+    progress = {"steps": 0, "cpu_seconds": 0.0, "seconds": 0.0, "curve": []}
+    settings, part = json.dumps(settings), path.with_suffix(".part.npz")
+    if path.exists():
+        with np.load(path) as kept:
+            if str(kept["settings"]) != settings:
+                raise SystemExit(f"{path} was begun with {kept['settings']}: move it away")
+            for k, variable in enumerate(variables):
+                variable.assign(kept[f"arr_{k}"])
+            progress = json.loads(str(kept["progress"]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while not finished(progress):
+        clock = time.monotonic()
+        losses, seconds = time_cpu(train_part, model, progress["steps"])
+        progress["steps"] = int(model.optimizer.iterations)
+        progress["cpu_seconds"] += seconds
+        progress["seconds"] += time.monotonic() - clock
+        progress["curve"] += measure(model, progress, losses) if measure else losses
+        print(f"{path.stem}, step {progress['steps']}: {progress['curve'][-1]}", flush=True)
+        arrays = [keras.ops.convert_to_numpy(variable) for variable in variables]
+        np.savez(part, *arrays, progress=json.dumps(progress), settings=settings)
+        os.replace(part, path)
+    return model, progress
+
+
 def get_numbers(facts: dict) -> dict:
     return {key: np.round(v, 4).item() for key, v in facts.items() if isinstance(v, (int, float))}
 

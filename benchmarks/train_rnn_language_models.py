@@ -12,8 +12,10 @@ must write the same text.
 Run: `python -m benchmarks.train_rnn_language_models [long|cells|sampling]` (45, 20, 2 minutes).
 `long` writes data/results/shakespeare-ngram.json, shakespeare-rnn.json and the checkpoint that
 notebook 02 loads, data/models/gru-shakespeare/; `cells` shakespeare-cells.json; `sampling`
-rnn-sampling.json.
+rnn-sampling.json. A run that was interrupted goes on with what build/ holds.
 """
+
+import time
 
 from benchmarks import harness
 
@@ -31,6 +33,7 @@ from utils.models.rnn import build_language_model, make_streams, measure_bits
 from utils.results import load_results
 from utils.training import load_weights, save_weights, warm_up_and_decay
 
+IMPORT_SECONDS = time.process_time()
 WORD_TOKENS = 2_000
 CELLS = ("SimpleRNN", "GRU", "LSTM")
 LEVELS = {  # sizes, steps of each cell
@@ -40,14 +43,14 @@ LEVELS = {  # sizes, steps of each cell
 PASSES, LONG_SIZES = 10, {"embedding_dim": 128, "hidden_dim": 384}
 
 
-def compile_model(cell: str, vocabulary_size: int, sizes: dict, batch_size: int, rate, steps: int):
-    """Return the network of notebook 02; `rate` is the highest learning rate."""
+def compile_model(cell: str, vocabulary_size: int, sizes: dict, batch_size: int, rate):
+    """Return the network of notebook 02; `rate` is the highest learning rate and all steps."""
     keras.utils.set_random_seed(42)
     sizes = sizes | {"batch_size": batch_size, "stateful": True}
     model = build_language_model(cell, vocabulary_size, **sizes)
-    optimizer = keras.optimizers.Nadam(warm_up_and_decay(rate, steps), beta_2=0.99, clipnorm=1.0)
+    optimizer = keras.optimizers.Nadam(warm_up_and_decay(*rate), beta_2=0.99, clipnorm=1.0)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss, jit_compile=False)
+    model.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")
     return model
 
 
@@ -68,33 +71,36 @@ def load_texts() -> tuple[dict, dict, list[str], list[str]]:
 def compare_cells(options) -> None:
     _, texts, alphabet, words = load_texts()
     encoders = {"characters": (encode_characters, alphabet), "words": (encode_words, words)}
-    batch_size, length, bits = 32, 30, {}
+    batch_size, length, splits, done = 32, 30, ("train", "validation"), {}
 
     def train(cell, steps, sizes, tokens, train_ids, validation_ids) -> dict:
-        model = compile_model(cell, len(tokens), sizes, batch_size, 1e-2, steps)
+        model = compile_model(cell, len(tokens), sizes, batch_size, (1e-2, steps))
         x, y = make_streams(train_ids, batch_size, length)
         rows = np.arange(steps * batch_size) % len(x)
         model.fit(x[rows], y[rows], batch_size=batch_size, shuffle=False, verbose=0)
         reader = build_language_model(cell, len(tokens), **sizes)
         reader.set_weights(model.get_weights())
-        return {"bits": measure(reader, validation_ids, tokens)}
+        bits, seen = measure(reader, validation_ids, tokens), steps * batch_size * length
+        found = {"bits": bits, "passes": seen / len(train_ids), "steps": steps}
+        return found | {"tokens_seen": seen, "parameters": model.count_params()}
 
     once = harness.keep_parts("shakespeare-cells", options)
     for level, (sizes, all_steps) in LEVELS.items():
         encode, tokens = encoders[level]
-        ids = [encode(texts[split], tokens) for split in ("train", "validation")]
+        ids = [encode(texts[split], tokens) for split in splits]
         for cell, steps in zip(CELLS, all_steps, strict=True):
-            name, steps = f"{cell} over {level}", int(steps * options.fraction)
-            bits[name] = once(name, train, cell, steps, sizes, tokens, *ids)["bits"]
+            data = (int(steps * options.fraction), sizes, tokens, *ids)
+            done[f"{cell} over {level}"] = once(f"{cell} over {level}", train, cell, *data)
 
-    ids = [encode_characters(texts[split], alphabet) for split in ("train", "validation")]
-    ngram = NgramModel(count_ngrams(ids[0], 9, len(alphabet)), len(alphabet), 0.9)
-    baseline = -np.log2(ngram.score(ids[1])[1:]).mean()
-    table = [
-        {"cell": cell} | {level: f"{bits[f'{cell} over {level}']:.3f}" for level in LEVELS}
+    train_ids, validation_ids = (encode_characters(texts[s], alphabet) for s in splits)
+    ngram = NgramModel(count_ngrams(train_ids, 9, len(alphabet)), len(alphabet), 0.9)
+    baseline = -np.log2(ngram.score(validation_ids)[1:]).mean()
+    best = min(done, key=lambda name: done[name]["bits"])
+    facts = {"model": best, "value": done[best]["bits"], "networks": done}
+    facts["table"] = [
+        {"cell": cell} | {level: f"{done[f'{cell} over {level}']['bits']:.3f}" for level in LEVELS}
         for cell in CELLS
     ]
-    facts = {"model": min(bits, key=bits.get), "value": min(bits.values()), "table": table}
     harness.record("shakespeare-cells", options, baseline=baseline, **facts)
 
 
@@ -107,11 +113,13 @@ def record_ngram(texts: dict, alphabet: list[str], options) -> dict:
         for discount in (0.7, 0.8, 0.85, 0.9, 0.95):
             bits = -np.log2(NgramModel(levels, V, discount).score(ids["validation"])).mean()
             found.append((bits, order, discount))
-    _, order, discount = min(found)
+            print("order {1}, discount {2}: {0:.4f}".format(*found[-1]), flush=True)
+    validation, order, discount = min(found)
     counted = NgramModel(count_ngrams(ids["train"], order, V), V, discount)
     bits = -np.log2(counted.score(ids["test"])[1:])  # the network does not pay for the first
     num_bytes = len(texts["test"].encode()) - len(texts["test"][0].encode())
-    facts = {"value": bits.sum() / num_bytes, "baseline": float(np.log2(V)), "order": order}
+    facts = {"value": bits.sum() / num_bytes, "baseline": float(np.log2(V))}
+    facts |= {"order": order, "discount": discount, "validation": validation}
     facts["model"] = f"modified Kneser-Ney, order {order}, discount {discount}"
     return harness.record("shakespeare-ngram", options, **facts)
 
@@ -120,18 +128,23 @@ def train_long(options) -> None:
     plays, texts, alphabet, words = load_texts()
     order = np.random.default_rng(0).permutation(list(plays["train"]))
     token_ids = encode_words("\n\n".join(plays["train"][name] for name in order), words)
-    batch_size, length, curve = 64, 32, []
+    batch_size, length = 64, 32
     x, y = make_streams(token_ids[: int(len(token_ids) * options.fraction)], batch_size, length)
-    steps = PASSES * len(x) // batch_size
-    model = compile_model("GRU", WORD_TOKENS, LONG_SIZES, batch_size, 4e-3, steps)
-    for _ in range(PASSES):  # each begins with a state of zeros
-        model.get_layer("recurrent").reset_state()
-        for batches in np.array_split(np.arange(len(x)).reshape(-1, batch_size), 10):
-            rows = batches.ravel()
-            fit = model.fit(x[rows], y[rows], batch_size=batch_size, shuffle=False, verbose=0)
-            curve += fit.history["loss"]
-        print(curve[-1], flush=True)
+    tenths = np.array_split(np.arange(len(x)).reshape(-1, batch_size), 10)
 
+    def build():
+        rate = (4e-3, PASSES * len(x) // batch_size)
+        return compile_model("GRU", WORD_TOKENS, LONG_SIZES, batch_size, rate)
+
+    def train_pass(model, steps):  # each begins with a state of zeros
+        model.get_layer("recurrent").reset_state()
+        fit = {"batch_size": batch_size, "shuffle": False, "verbose": 0}
+        rows = (batches.ravel() for batches in tenths)
+        return [model.fit(x[some], y[some], **fit).history["loss"][0] for some in rows]
+
+    path = harness.BUILD / "shakespeare-rnn" / f"{options.fraction:g}.npz"
+    parts = (build, train_pass, lambda progress: len(progress["curve"]) >= 10 * PASSES)
+    model, progress = harness.train_in_parts(path, *parts)
     target = options.models / "gru-shakespeare"
     target.mkdir(parents=True, exist_ok=True)
     save_weights(model, target / "weights.safetensors")
@@ -144,9 +157,10 @@ def train_long(options) -> None:
     for key, split in {"value": "test", "validation": "validation"}.items():
         facts[key] = measure(reader, encode_words(texts[split], words), words)
     facts |= {"baseline": ngram["value"], "baseline_name": f"Kneser-Ney {ngram['order']}-gram"}
+    steps, cost = progress["steps"], round(progress["cpu_seconds"])
     facts |= {"steps": steps, "tokens_seen": steps * batch_size * length}
-    facts |= {"parameters": reader.count_params()}
-    facts["curve"] = [round(loss * bits_a_nat, 4) for loss in curve]
+    facts |= {"parameters": reader.count_params(), "training_cpu_seconds": cost}
+    facts["curve"] = [round(loss * bits_a_nat, 4) for loss in progress["curve"]]
     result = harness.record("shakespeare-rnn", options, **facts)
     facts = LONG_SIZES | {"tokens": WORD_TOKENS, "batch_size": batch_size, "length": length}
     harness.write_card(target, **result, **facts, passes=PASSES)
@@ -167,25 +181,32 @@ def compare_sampling(options) -> None:
         return keras.ops.convert_to_numpy(generate(given, noise))[:, 0]
 
     def predict():
-        writer.get_layer("recurrent").reset_state()
+        writer.get_layer("recurrent").reset_states()
         token_ids, logits = list(prompt), writer.predict(prompt[None], verbose=0)
         while len(token_ids) < predict_tokens:
             token_ids.append(int(logits[0, -1].argmax()))
             logits = writer.predict(np.array([[token_ids[-1]]]), verbose=0)
         return np.array(token_ids)
 
+    def compile_predict():  # the first calls with either shape
+        for length in (len(prompt), 1):
+            writer.predict(prompt[None, :length], verbose=0)
+
     def measure_rate(function, num_tokens):
         seconds = [harness.time_cpu(function)[1] for _ in range(repeats)]
         return float(np.median(num_tokens / np.array(seconds)))
 
-    by_loop, first_seconds = harness.time_cpu(loop)
+    by_loop, loop_seconds = harness.time_cpu(loop)
+    _, predict_seconds = harness.time_cpu(compile_predict)
     if not np.array_equal(predict(), by_loop[:predict_tokens]):
         raise SystemExit("the two loops wrote different texts")
     predict_rate, loop_rate = measure_rate(predict, predict_tokens), measure_rate(loop, loop_tokens)
     facts = {"value": loop_rate / predict_rate, "runs": f"median of {repeats}"}
     facts["loop_tokens_per_cpu_second"] = loop_rate
     facts["predict_tokens_per_cpu_second"] = predict_rate
-    facts["compile_cpu_seconds"] = max(first_seconds - loop_tokens / loop_rate, 0.0)
+    facts["import_cpu_seconds"] = IMPORT_SECONDS
+    facts["compile_cpu_seconds"] = max(loop_seconds - loop_tokens / loop_rate, 0.0)
+    facts["predict_first_calls_cpu_seconds"] = predict_seconds
     harness.record("rnn-sampling", options, **facts)
 
 
