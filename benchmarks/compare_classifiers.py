@@ -167,6 +167,10 @@ def main() -> None:
         row["LSTM minus counts"] = "{:+.3f} ({:+.3f} to {:+.3f})".format(
             one["difference"], *one["interval"]
         )
+        gain = compare(f"{level}: mean of two count models", lstm)
+        row["two count models minus LSTM"] = "{:+.3f} ({:+.3f} to {:+.3f})".format(
+            gain["difference"], *gain["interval"]
+        )
         row["CPU-seconds, counts"] = f"{one['counts_cpu']:.0f}"
         row["CPU-seconds, LSTM"] = f"{one['lstm_cpu']:.0f}"
         rows.append(row)
@@ -179,6 +183,12 @@ def main() -> None:
                 one = compare(f"{level}: {name}", f"{level}: fit_{rival}")
                 row[f"above_{rival}"], row[f"above_{rival}_interval"] = one.values()
             combined.append(row)
+    for level in LEVELS:  # does the LSTM add something to two count models?
+        three = 2 * p[f"{level}: mean of two count models"] + p[f"{level}: fit_lstm"]
+        right["three"] = ((three / 3 > 0.5) == labels).astype(float)
+        row = {"information": level, "name": "two count models and LSTM"}
+        row["accuracy"] = right["three"].mean()
+        combined.append(row | compare("three", f"{level}: mean of two count models"))
     combined.append({"name": "NB counts alone", "accuracy": right["NB counts"].mean()})
     one = compare("labels: mean of two count models", "+ GloVe: fit_lstm")
     combined.append({"name": "two count models, labels only, less LSTM with GloVe"} | one)
