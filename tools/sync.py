@@ -273,7 +273,7 @@ def make_data_table(sources: SimpleNamespace, folder: Path) -> str:
             size += f", downloads {download['bytes'] / 1e6:.0f} MB"
         row = {"Name": f"`{name}`", "What": entry["title"], "Tier": entry["tier"]}
         row |= {"Rows": f"{entry['rows']:,}", "Size": size, "Licence": entry["licence"]}
-        row["Used by"] = ", ".join(link(each, sources, folder) for each in entry["used_by"])
+        row["Used by"] = ", ".join(link(each, sources, folder) for each in entry["used_by"]) or "–"
         rows.append(row)
     return make_table(rows)
 

@@ -458,7 +458,7 @@ def test_an_entry_of_the_registry_is_well_formed(name):
     registry._refuse_paths(name, entry)
     assert tier in registry.TIERS and entry["rows"] >= 1
     assert all(entry[word].strip() for word in ("title", "licence", "source", "citation"))
-    assert entry["used_by"] and all(re.fullmatch(r"\d\d", number) for number in entry["used_by"])
+    assert all(re.fullmatch(r"\d\d", number) for number in entry["used_by"])
     assert len({file["name"] for file in files}) == len(files) >= 1
     for each in [*files, *copies, *(entry[key] for key in ("wheel", "archive") if key in entry)]:
         assert re.fullmatch("[0-9a-f]{64}", each["sha256"]) and each["bytes"] >= 1
