@@ -3,7 +3,7 @@
 Each is measured on the data and the splits of the lesson's own result. Its settings are chosen on
 development, validation or held-out training sentences; with them the test is read once.
 
-Run: `python -m benchmarks.rivals` (about 6 CPU-minutes). It writes data/results/rivals.json;
+Run: `python -m benchmarks.rivals` (about 4 CPU-minutes). It writes data/results/rivals.json;
 interrupted, it goes on with what build/ lacks.
 """
 
@@ -42,10 +42,10 @@ RETRIEVAL = {  # words to exchange at most
     "retrieval, words exchanged": None,
 }
 TRIALS = [{"count": n, "use_idf": idf} for n, idf in itertools.product((1, 10), (True, False))]
-NEIGHBOURS = {
+NEIGHBOURS = {  # order of the n-grams
     "counts, one neighbour a side": 2,
     "counts, two neighbours a side": 3,
-}  # order of the n-grams
+}
 DISCOUNTS = (0.5, 0.7, 0.9)
 COPIES = {"count": 500, "copies": 3, "passes": 12, "strength": 0.1, "seeds": 3}  # notebook 07's
 LENGTH, VOCABULARY_SIZE, NUM_FILTERS, BATCH_SIZE, LEARNING_RATE = 32, 8000, 32, 64, 3e-3

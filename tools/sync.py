@@ -245,19 +245,25 @@ def make_results_table(sources: SimpleNamespace, folder: Path) -> str:
 
 
 def make_notebooks_table(sources: SimpleNamespace, folder: Path) -> str:
-    """Return the table of notebooks, with the headline result of each."""
-    rows = []
+    """Return the table of notebooks, with the headline result of each; in README with its rival."""
+    rows, rivals = [], sources.ledger.get("rivals", {}) if folder == sources.root else {}
     for path in sorted(sources.root.glob("notebooks/*.ipynb")):
         number = path.name[:2]
         title = nbformat.read(path, as_version=4).cells[0].source.splitlines()[0].lstrip("# ")
         used = [name for name, entry in sources.registry.items() if number in entry["used_by"]]
         row = {"Notebook": f"[{title}]({relate(path, folder)})", "Data": ", ".join(used) or "–"}
-        row |= dict.fromkeys(("Result", "Baseline", "Minutes", "Memory"), "–")
+        columns = ("Result", "Baseline", *(["Rival"] if rivals else []), "Minutes", "Memory")
+        row |= dict.fromkeys(columns, "–")
         if result := sources.ledger.get(number):
             said = describe(result)
             row |= {"Result": f"{said['Metric']} {said['Result']}", "Baseline": said["Baseline"]}
             row["Minutes"] = f"{result['seconds'] / 60:.1f}"
             row["Memory"] = f"{result['peak_memory_gb']:.1f} GB"
+        if rivals:  # no room for both
+            del row["Data"]
+        if rival := rivals.get(f"lesson_{number}"):
+            value, beside = show(rival["value"]), show(rival["lesson_value"])
+            row["Rival"] = f"{rival['metric']} {value} ({rival['name']}), the lesson {beside}"
         if sources.address:
             row["Colab"] = make_badge(sources.address, path.relative_to(sources.root).as_posix())
         rows.append(row)

@@ -39,6 +39,7 @@ def test_this_repository_is_in_step():
 
 STALE = [
     ("README.md", r"(\| test accuracy 0\.)", r"\g<1>0"),
+    ("README.md", r"(\| entity F1 0\.)", r"\g<1>0"),  # of a rival
     ("docs/results.md", r"(\| ≥ 0\.)", r"\g<1>0"),
     (LESSON, r"(<!--= 01 cpu_seconds [^>]+-->)", r"\g<1>9"),
     (LESSON, r"(<!--= table movie-snippets-lstm -->.*?\| 0\.)", r"\g<1>0"),
