@@ -29,9 +29,14 @@ def test_similar_sentences_are_those_of_the_largest_cosine():
     # in rows 0 and 2, 1 of 5 in row 1, none in row 3. Equal ones stay in their order.
     found = retrieval.find_similar([["the", "dog"]], TABLE["english"].tolist(), 4, use_idf=False)
     assert found.tolist() == [[0, 2, 1, 3]]
-    # With idf the rare word counts: "eats" stands once, "the" thrice.
-    found = retrieval.find_similar([["the", "eats"]], TABLE["english"].tolist(), 1)
-    assert found.tolist() == [[2]]
+
+
+def test_a_rare_word_weighs_more_with_idf():
+    # "the" stands in three rows, "sings" in one, which is longer: 1 of 7 words and pairs, not of 3.
+    known = [["the", "dog"], ["the", "cow"], ["the", "hen"], ["a", "big", "bird", "sings"]]
+    for use_idf, row in {True: 3, False: 0}.items():
+        found = retrieval.find_similar([["the", "sings"]], known, 1, use_idf=use_idf)
+        assert found.tolist() == [[row]]
 
 
 def test_many_sentences_are_found_as_one_by_one():
@@ -60,6 +65,11 @@ def test_words_are_exchanged_and_counted(sentence, cost, written):
     assert found == (cost, written.split()) and PAIR[1] == ["le", "chien", "dort"]
 
 
+def test_a_word_that_is_not_written_stays():
+    words = {"dog": "toutou", "cat": "chat"}
+    assert retrieval.exchange_words(["the", "cat", "sleeps"], *PAIR, words) == (2, PAIR[1])
+
+
 def test_at_most_so_many_words_are_exchanged():
     words = retrieval.build_dictionary(TABLE)
     for most, expected in {0: (4, "le chien dort"), 1: (3, "le chat dort")}.items():
@@ -68,7 +78,9 @@ def test_at_most_so_many_words_are_exchanged():
 
 
 def test_the_pair_that_costs_least_is_taken():
-    words, asked = retrieval.build_dictionary(TABLE), [["the", "cat", "eats"]]
-    plain = retrieval.translate_by_example(asked, TABLE, words, count=1, most=0)
-    assert plain == [["le", "chat", "dort"]]  # "the cat" is shared: rarer than "the"
-    assert retrieval.translate_by_example(asked, TABLE, words, count=3) == [["le", "chat", "mange"]]
+    # "the cat sleeps" is most similar, but "eats" is unknown; in "the dog eats" only "dog" differs.
+    words, asked = {"dog": "chien", "cat": "chat"}, [["the", "cat", "eats"]]
+    first = retrieval.translate_by_example(asked, TABLE, words, count=1)
+    best = retrieval.translate_by_example(asked, TABLE, words, count=3)
+    plain = retrieval.translate_by_example(asked, TABLE, words, count=3, most=0)
+    assert first == plain == [["le", "chat", "dort"]] and best == [["le", "chat", "mange"]]
