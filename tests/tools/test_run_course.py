@@ -118,13 +118,14 @@ def test_a_course_ends_with_a_row_for_each_notebook_and_keeps_what_passed(tmp_pa
 
 def test_the_cost_stands_beside_the_budget():
     costs = [("01", 281, 1.0, "ok"), ("02", 279, 3.0, "ok"), ("03", 1, 3.1, "kept")]
+    costs += [("06", 1, 3.9, "ok")]
     lessons = [run_course.Outcome("00", "ok"), run_course.Outcome("04", "failed")]
     for number, cpu, memory, verdict in costs:
         result = {"cpu_seconds": cpu, "peak_memory_gb": memory}
         lessons.append(run_course.Outcome(number, verdict, result=result))
     said, *above = run_course.describe_cost(lessons, 2.0).splitlines()
     assert said == (
-        "CPU-seconds of 3 lessons: 561, 187 on average; "
+        "CPU-seconds of 4 lessons: 562, 140 on average; "
         "budget at factor 2.00: 140 on average, 280 at most, 3 GB"
     )
     names = "above the budget: 01 (281, 1.0 GB)", "above the budget: 03 (1, 3.1 GB)"
