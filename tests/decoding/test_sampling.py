@@ -209,13 +209,21 @@ def test_impossible_prompts_are_refused(model, prompts, count, said):
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"),
-    [("temperature", -1), ("top_k", -1), ("top_p", 0), ("top_p", 1.1)]
-    + [("repetition_penalty", 0), ("no_repeat_ngram_size", -1)],
+    ("settings", "said"),
+    [
+        ({"temperature": -1}, "temperature must be above 0.* got -1, 0, 1.0"),
+        ({"top_k": -1}, "top_k at least 0.* got 1.0, -1, 1.0"),
+        ({"top_p": 0}, "top_p above 0 and at most 1; got 1.0, 0, 0 "),
+        ({"top_p": 1.1}, "top_p above 0 and at most 1; got 1.0, 0, 1.1"),
+        ({"top_k": 5}, "top_k=5 and top_p=1.0 have no effect"),
+        ({"top_p": 0.9}, "top_k=0 and top_p=0.9 have no effect"),
+        ({"repetition_penalty": 0}, "repetition_penalty must be above 0 .* not 0"),
+        ({"no_repeat_ngram_size": -1}, "no_repeat_ngram_size is at least 0, not -1"),
+    ],
 )
-def test_impossible_settings_are_refused_before_anything_is_compiled(model, setting, value):
-    with pytest.raises(ValueError, match="must be above 0"):
-        Generator(model, **{setting: value})
+def test_impossible_settings_are_refused_before_anything_is_compiled(model, settings, said):
+    with pytest.raises(ValueError, match=said):
+        Generator(model, **settings)
     with pytest.raises(ValueError, match="the most likely token: `top_k=1`"):
         filter_logits(LOGITS, temperature=0)
     with pytest.raises(ValueError, match="num_beams must be at least 1, not 0"):

@@ -94,8 +94,8 @@ def test_repetition_is_penalised(model):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"top_k": 5}, "top_k and top_p say nothing"),
-        ({"top_p": 0.9}, "top_k and top_p say nothing"),
+        ({"top_k": 5}, "have no effect"),
+        ({"top_p": 0.9}, "have no effect"),
         ({"temperature": -1.0}, "temperature must be above 0"),
         ({"temperature": 1.0, "top_p": 0.0}, "top_p above 0"),
         ({"repetition_penalty": 0.0}, "repetition_penalty must be above 0"),

@@ -64,6 +64,37 @@ def check_prompts(prompts: list, max_new_tokens: int, context_length: int, vocab
         raise ValueError(f"token ids are whole numbers from 0 to {vocabulary_size - 1}")
 
 
+def check_settings(
+    temperature: float, top_k: int, top_p: float, repetition_penalty: float
+) -> dict[str, float]:
+    """Return the arguments of `filter_logits`; refuse what is out of range or has no effect.
+
+    Temperature 0 takes the likeliest token, so no token can be filtered out beside it.
+    """
+    if not repetition_penalty > 0:
+        raise ValueError(f"repetition_penalty must be above 0 (1: none), not {repetition_penalty}")
+    settings = {"temperature": temperature or 1.0, "top_k": top_k, "top_p": top_p}
+    filter_logits(np.zeros((1, 2), "float32"), **settings)
+    if temperature == 0 and (top_k > 1 or top_p != 1):
+        raise ValueError(
+            f"temperature=0 takes the likeliest token, so top_k={top_k} and top_p={top_p} have no "
+            "effect; leave them out, or choose a temperature above 0"
+        )
+    return settings
+
+
+def cut_at_stop(new: np.ndarray, stop_tokens) -> list[np.ndarray]:
+    """Return each row of new tokens (B, T) up to its first stop token, which is left out.
+
+    Example:
+        >>> [row.tolist() for row in cut_at_stop(np.array([[5, 0, 6], [7, 8, 9]]), [0])]
+        [[5], [7, 8, 9]]
+    """
+    ends = np.isin(new, stop_tokens)
+    lengths = np.where(ends.any(axis=1), ends.argmax(axis=1), new.shape[1])
+    return [row[:length] for row, length in zip(new, lengths, strict=True)]
+
+
 def compile_with_weights(model, function):
     """Compile a function of tensors that calls a model, with the weights as arguments.
 
@@ -104,11 +135,10 @@ class Generator:
         no_repeat_ngram_size: int = 0,
         stop_tokens: tuple[int, ...] = (),
     ):
-        self.filters = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
-        if repetition_penalty <= 0 or no_repeat_ngram_size < 0:
-            rule = "repetition_penalty must be above 0 (1: none), no_repeat_ngram_size at least 0"
-            raise ValueError(f"{rule}; got {repetition_penalty}, {no_repeat_ngram_size}")
-        filter_logits(np.zeros((1, 2)), **(self.filters | {"temperature": temperature or 1.0}))
+        settings = check_settings(temperature, top_k, top_p, repetition_penalty)
+        self.filters = settings | {"temperature": temperature}
+        if no_repeat_ngram_size < 0:
+            raise ValueError(f"no_repeat_ngram_size is at least 0, not {no_repeat_ngram_size}")
         self.model, self.penalty, self.n = model, repetition_penalty, no_repeat_ngram_size
         self.stop_tokens = tuple(stop_tokens)
         self.read_prompts = compile_with_weights(model, self._read_prompts)
@@ -122,10 +152,7 @@ class Generator:
         Raises ValueError if a prompt is empty, or there are more tokens than the context holds.
         """
         parts = self.stream(prompts, max_new_tokens, num_tokens=max_new_tokens, **chance)
-        new = np.concatenate(list(parts), axis=1)
-        ends = np.isin(new, self.stop_tokens)
-        lengths = np.where(ends.any(axis=1), ends.argmax(axis=1), new.shape[1])
-        return [row[:length] for row, length in zip(new, lengths, strict=True)]
+        return cut_at_stop(np.concatenate(list(parts), axis=1), self.stop_tokens)
 
     def stream(
         self, prompts: list, max_new_tokens: int, *, seed: int = 0, noise=None, num_tokens: int = 8

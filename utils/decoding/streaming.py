@@ -15,7 +15,7 @@ from keras import ops
 
 from utils.backends import compile_function, compile_graph, read_variables
 from utils.decoding.filters import filter_logits, penalise_repetition
-from utils.decoding.sampling import check_prompts, pad_left
+from utils.decoding.sampling import check_prompts, check_settings, cut_at_stop, pad_left
 
 MOST_AT_ONCE = 256  # tokens of a prompt
 
@@ -66,12 +66,7 @@ class StepGenerator:
         repetition_penalty: float = 1.0,
         stop_tokens: tuple[int, ...] = (),
     ):
-        if temperature == 0 and (top_k > 1 or top_p != 1):
-            raise ValueError("temperature=0 takes the likeliest token: top_k and top_p say nothing")
-        if not repetition_penalty > 0:
-            raise ValueError(f"repetition_penalty must be above 0, not {repetition_penalty}")
-        self.filters = {"temperature": temperature or 1.0, "top_k": top_k, "top_p": top_p}
-        filter_logits(np.zeros((1, 1), "float32"), **self.filters)
+        self.filters = check_settings(temperature, top_k, top_p, repetition_penalty)
         self.greedy, self.penalty = temperature == 0, repetition_penalty
         self.model, self.stop_tokens = model, np.array(stop_tokens, "int32")
         self.blocks = share_program(model.blocks)
@@ -81,9 +76,7 @@ class StepGenerator:
     def __call__(self, prompts: list, max_new_tokens: int, *, seed: int = 0) -> list[np.ndarray]:
         """Return the new tokens of each text, up to its stop token, which is left out."""
         new = np.stack([*self.stream(prompts, max_new_tokens, seed=seed)], axis=1)
-        ends = np.isin(new, self.stop_tokens)
-        lengths = np.where(ends.any(axis=1), ends.argmax(axis=1), new.shape[1])
-        return [row[:length] for row, length in zip(new, lengths, strict=True)]
+        return cut_at_stop(new, self.stop_tokens)
 
     def stream(self, prompts: list, max_new_tokens: int, *, seed: int = 0) -> Iterator[np.ndarray]:
         """Generate the texts that follow the prompts, token by token.
@@ -102,10 +95,7 @@ class StepGenerator:
         config = self.model.config
         # The last new token is not read.
         check_prompts(prompts, max_new_tokens, config.context_length + 1, config.vocabulary_size)
-        random, (given, num_padding) = (
-            np.random.default_rng(seed),
-            pad_prompts(prompts, config.context_length),
-        )
+        given, num_padding = pad_prompts(prompts, config.context_length)
         (B, P), random = given.shape, np.random.default_rng(seed)
         seen = np.zeros((B, config.vocabulary_size), bool)
         for row, prompt in zip(seen, prompts, strict=True):
