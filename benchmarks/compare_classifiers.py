@@ -1,4 +1,4 @@
-"""Compare the LSTM of lesson 01 with count models that are given the same information.
+"""Compare the LSTM of lesson 01 with a count model that is given the same information.
 
 Four amounts of information, each added to the one before: labels; GloVe vectors; the lexicon's
 word scores; the mean score of the people who judged a sentence, as a soft target. C and number of
@@ -15,12 +15,7 @@ harness.start(one_thread=True)
 import keras
 import numpy as np
 
-from utils.baselines.counts import (
-    NEGATIONS,
-    build_count_features,
-    fit_soft,
-    predict_with_nb_counts,
-)
+from utils.baselines.counts import NEGATIONS, CountModel
 from utils.data import corpora
 from utils.data.splits import assign_bucket
 from utils.data.text import build_vocabulary, encode_texts, look_up_vectors, split_words
@@ -51,9 +46,8 @@ def fit_counts(train, held_out, level: str, C: float) -> np.ndarray:
     """Return the probabilities of a count model for the held-out texts."""
     known = {"glove": GLOVE} if level != LEVELS[0] else {}
     known |= {"lexicon": LEXICON} if level in LEVELS[2:] else {}
-    features = build_count_features(**known)
-    model = fit_soft(features.fit_transform(train["text"]), get_targets(train, level), C)
-    return model.predict_proba(features.transform(held_out["text"]))[:, 1]
+    model = CountModel(C, **known).fit(train["text"], get_targets(train, level))
+    return model.predict_proba(held_out["text"])[:, 1]
 
 
 def fit_lstm(
@@ -102,14 +96,15 @@ def main() -> None:
         means = dict(zip(map(str, tried), np.mean(right, axis=1).tolist(), strict=True))
         return {"tried": means, "chosen": tried[int(np.argmax(list(means.values())))]}
 
-    chosen = {}
+    chosen, tried_values = {}, {}
     for level in LEVELS:
         for fit, tried, seeds in (
-            (fit_counts, (1, 3, 10, 30), [()]),
-            (fit_lstm, (2, 3, 5), [(101,), (102,)]),
+            (fit_counts, (3, 10, 30, 100, 300), [()]),
+            (fit_lstm, (2, 3, 5, 8), [(101,), (102,)]),
         ):
             name = f"{level}: {fit.__name__}"
-            chosen[name] = once(f"choose {name}", choose, fit, level, tried, *seeds)["chosen"]
+            part = once(f"choose {name}", choose, fit, level, tried, *seeds)
+            chosen[name], tried_values[name] = part["chosen"], part["tried"]
 
     fold = train["text"].map(lambda text: assign_bucket(text, FOLDS, salt="fold ")).to_numpy()
     labels = train["label"].to_numpy()
@@ -124,12 +119,7 @@ def main() -> None:
         return {"p": np.round(texts, 4).tolist(), "accuracy": float(correct.mean()),
                 "values": [float(correct[fold == k].mean()) for k in range(FOLDS)]}  # fmt: skip
 
-    def fit_nb(known, held_out, level, C):
-        return predict_with_nb_counts(known["text"], known["label"], held_out["text"], C)
-
-    tried = (0.3, 1, 3)
-    C = once("choose NB counts", choose, fit_nb, LEVELS[0], tried, ())["chosen"]
-    found = {"NB counts": once("NB counts", cross_validate, fit_nb, LEVELS[0], C)}
+    found = {}
     for level in LEVELS:
         for fit in (fit_counts, fit_lstm):
             name = f"{level}: {fit.__name__}"
@@ -145,12 +135,14 @@ def main() -> None:
     for level in LEVELS:
         one, lstm = p[f"{level}: fit_counts"], p[f"{level}: fit_lstm"]
         p[f"{level}: mean of counts and LSTM"] = (one + lstm) / 2
-        p[f"{level}: mean of two count models"] = (one + p["NB counts"]) / 2
     right = {name: ((each > 0.5) == labels).astype(float) for name, each in p.items()}
 
     def compare(name, rival, chosen_texts=slice(None)):
         gain = (right[name] - right[rival])[chosen_texts]
         return {"difference": gain.mean(), "interval": bootstrap_interval(gain)}
+
+    def show(gain) -> str:
+        return "{:+.3f} ({:+.3f} to {:+.3f})".format(gain["difference"], *gain["interval"])
 
     levels, rows = [], []
     for level in LEVELS:
@@ -161,37 +153,14 @@ def main() -> None:
         one |= {"counts_cpu": found[counts]["cpu_seconds"] / FOLDS}
         one |= {"lstm_cpu": found[lstm]["cpu_seconds"] / FOLDS}
         levels.append(one)
-        two = right[f"{level}: mean of two count models"].mean()
-        row = {"information": level, "counts": f"{one['counts']:.3f}"}
-        row |= {"two count models": f"{two:.3f}", "LSTM": f"{one['lstm']:.3f}"}
-        row["LSTM minus counts"] = "{:+.3f} ({:+.3f} to {:+.3f})".format(
-            one["difference"], *one["interval"]
-        )
-        gain = compare(f"{level}: mean of two count models", lstm)
-        row["two count models minus LSTM"] = "{:+.3f} ({:+.3f} to {:+.3f})".format(
-            gain["difference"], *gain["interval"]
-        )
+        row = {"information": level, "counts": f"{one['counts']:.3f}", "LSTM": f"{one['lstm']:.3f}"}
+        row["LSTM minus counts"] = show(one)
+        row["mean of both"] = f"{right[f'{level}: mean of counts and LSTM'].mean():.3f}"
+        row["mean minus counts"] = show(compare(f"{level}: mean of counts and LSTM", counts))
         row["CPU-seconds, counts"] = f"{one['counts_cpu']:.0f}"
         row["CPU-seconds, LSTM"] = f"{one['lstm_cpu']:.0f}"
         rows.append(row)
-    combined = []
-    for level in LEVELS:
-        for name in ("mean of counts and LSTM", "mean of two count models"):
-            row = {"information": level, "name": name, "accuracy": right[f"{level}: {name}"].mean()}
-            row["interval"] = bootstrap_interval(right[f"{level}: {name}"])
-            for rival in ("counts", "lstm"):
-                one = compare(f"{level}: {name}", f"{level}: fit_{rival}")
-                row[f"above_{rival}"], row[f"above_{rival}_interval"] = one.values()
-            combined.append(row)
-    for level in LEVELS:  # does the LSTM add something to two count models?
-        three = 2 * p[f"{level}: mean of two count models"] + p[f"{level}: fit_lstm"]
-        right["three"] = ((three / 3 > 0.5) == labels).astype(float)
-        row = {"information": level, "name": "two count models and LSTM"}
-        row["accuracy"] = right["three"].mean()
-        combined.append(row | compare("three", f"{level}: mean of two count models"))
-    combined.append({"name": "NB counts alone", "accuracy": right["NB counts"].mean()})
-    one = compare("labels: mean of two count models", "+ GloVe: fit_lstm")
-    combined.append({"name": "two count models, labels only, less LSTM with GloVe"} | one)
+    crossed = compare("+ GloVe: fit_lstm", "labels: fit_counts")
     full = f"{LEVELS[0]}: fit_lstm"
     changes = [{"change": change} | compare(change, full) for change in CHANGES]
     words = [set(split_words(text)) for text in train["text"]]
@@ -209,11 +178,10 @@ def main() -> None:
             column: round(float(right[f"{level}: {fit}"][chosen_texts].mean()), 3)
             for column, fit in {"counts": "fit_counts", "LSTM": "fit_lstm"}.items()
         }
-        gain = "{:+.3f} ({:+.3f} to {:+.3f})".format(one["difference"], *one["interval"])
         groups.append({"sentences": name, "number": int(chosen_texts.sum())} | shares)
-        groups[-1]["LSTM minus counts"] = gain
-    facts = {"table": rows, "levels": levels, "combined": combined, "changes": changes}
-    facts |= {"groups": groups, "chosen": chosen, "values": found[full]["values"]}
+        groups[-1]["LSTM minus counts"] = show(one)
+    facts = {"table": rows, "levels": levels, "crossed": crossed, "changes": changes}
+    facts |= {"groups": groups, "tried": tried_values, "values": found[full]["values"]}
     harness.record(
         "movie-snippets-lstm",
         options,

@@ -1,7 +1,6 @@
 """Count models: features by hand, and soft targets that are plain labels."""
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from utils.baselines import counts
 
@@ -25,19 +24,30 @@ def test_vectors_are_summarised_and_a_text_without_any_is_zero():
     assert found.tolist() == [[2.0, 2.0, 3.0, 5.0, 1.0, -1.0], [0.0] * 6]
 
 
-def test_soft_targets_of_0_and_1_are_labels():
-    features = counts.build_count_features().fit_transform(TEXTS)
-    soft = counts.fit_soft(features, LABELS.astype(float), 10.0)
-    hard = LogisticRegression(C=10.0, solver="liblinear", random_state=0).fit(features, LABELS)
-    assert np.allclose(
-        soft.decision_function(features), hard.decision_function(features), atol=1e-2
-    )
-    half = counts.fit_soft(features, np.full(6, 0.5), 10.0)
-    assert np.allclose(half.predict_proba(features), 0.5, atol=1e-6)
+def test_soft_targets_of_one_half_say_nothing_and_labels_swap_with_their_names():
+    half = counts.CountModel(1.0).fit(TEXTS, np.full(6, 0.5))
+    assert np.allclose(half.predict_proba(TEXTS), 0.5, atol=1e-6)
+    found = counts.CountModel(1.0).fit(TEXTS, LABELS).predict_proba(["good film", "bad", "?"])
+    assert found[0, 1] > 0.5 > found[1, 1] and np.allclose(found.sum(axis=1), 1)
+    swapped = counts.CountModel(1.0).fit(TEXTS, 1 - LABELS).predict_proba(["good film", "bad"])
+    assert np.allclose(swapped, found[:2, ::-1], atol=1e-3)
 
 
-def test_naive_bayes_weights_follow_the_labels_only():
-    found = counts.predict_with_nb_counts(TEXTS, LABELS, ["good film", "bad", "unknown"], 1.0)
-    assert found[0] > 0.5 > found[1] and 0 < found[2] < 1
-    swapped = counts.predict_with_nb_counts(TEXTS, 1 - LABELS, ["good film", "bad"], 1.0)
-    assert np.allclose(swapped, 1 - found[:2], atol=1e-3)
+def test_weights_are_those_of_naive_bayes_by_hand():
+    model = counts.CountModel(1.0).fit(TEXTS, LABELS)
+    names = list(model.counts.get_feature_names_out())
+    values = model.counts.transform(TEXTS).toarray()
+    sums = [1 + values[label == LABELS].sum(axis=0) for label in (0, 1)]
+    ratio = np.log(sums[1] / sums[1].sum()) - np.log(sums[0] / sums[0].sum())
+    assert np.allclose(model.ratio, ratio)
+    good, bad = (ratio[names.index(f"tfidfvectorizer-1__{word}")] for word in ("good", "bad"))
+    assert good > 0 > bad
+
+
+def test_vectors_and_scores_are_used():
+    glove = {"fine": 0, "poor": 1, "film": 2}, np.array([[4.0, 0.0], [-4.0, 0.0], [0.0, 1.0]])
+    known, labels = ["fine film", "poor film"] * 3, [1, 0] * 3
+    lexicon = {"splendid": 3.0, "fine": 2.0, "poor": -2.0}
+    model = counts.CountModel(10.0, glove=glove, lexicon=lexicon).fit(known, labels)
+    plain = counts.CountModel(10.0).fit(known, labels)
+    assert model.predict_proba(["splendid"])[0, 1] > plain.predict_proba(["splendid"])[0, 1]

@@ -1,10 +1,11 @@
 """Word counts and logistic regression: the baselines of the classifiers."""
 
 import numpy as np
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline, make_union
-from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler
+from sklearn.preprocessing import MaxAbsScaler
 
 from utils.data.text import split_words
 
@@ -17,34 +18,6 @@ def build_word_counts(C: float) -> Pipeline:
     """
     counts = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+|[!?]")
     return make_pipeline(counts, LogisticRegression(C=C, max_iter=1000))
-
-
-def build_count_features(glove: tuple | None = None, lexicon: dict | None = None):
-    """Build the features of the strongest count model of lesson 01; `fit_transform` takes texts.
-
-    TF-IDF of words, word pairs and groups of two to five letters; with `glove`, also mean,
-    largest and smallest value of the word vectors; with `lexicon`, also sums of its scores, with
-    the sign turned up to three words after a negation.
-
-    Args:
-        glove: what `load_glove` returns: word to row, and vectors (V, D).
-        lexicon: word to score.
-
-    Reference:
-        Wang and Manning 2012, Baselines and Bigrams; Hutto and Gilbert 2014, VADER, section 3.3.
-    """
-    words = {"tokenizer": split_words, "token_pattern": None, "lowercase": False}
-    parts = [
-        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, **words),
-        TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=2),
-    ]
-    if glove is not None:
-        summarise = FunctionTransformer(summarise_vectors, kw_args={"glove": glove})
-        parts.append(make_pipeline(summarise, MaxAbsScaler()))
-    if lexicon is not None:
-        add_up = FunctionTransformer(add_up_scores, kw_args={"lexicon": lexicon})
-        parts.append(make_pipeline(add_up, MaxAbsScaler()))
-    return make_union(*parts)
 
 
 NEGATIONS = {"not", "n't", "no", "never", "nothing", "without", "hardly", "neither", "nor"}
@@ -76,44 +49,62 @@ def add_up_scores(texts, lexicon: dict[str, float]) -> np.ndarray:
     return sums
 
 
-def fit_soft(features, probabilities: np.ndarray, C: float) -> LogisticRegression:
-    """Fit a logistic regression to probabilities: each text enters twice, once with each label.
+class CountModel:
+    """The strongest count model of lesson 01: weighted counts, then a logistic regression.
+
+    Counts are TF-IDF values of words, word pairs and groups of two to five letters. Each is
+    multiplied by the logarithm of how much more of it there is in texts of label 1 than in those
+    of label 0 (naive Bayes weights). Beside them, if given, stand mean, largest and smallest value
+    of the word vectors of a text, and sums of its word scores, with the sign turned up to three
+    words after a negation.
 
     Args:
-        features: sparse, shape (B, F).
-        probabilities: of label 1, shape (B,); 0 or 1 is a plain label.
         C: inverse strength of the L2 regularisation.
-    """
-    from scipy.sparse import vstack
-
-    p = np.asarray(probabilities, "float64")
-    labels, weights = np.repeat([1, 0], len(p)), np.concatenate([p, 1 - p])
-    used = weights > 0
-    rows = vstack([features, features]).tocsr()[used]
-    model = LogisticRegression(C=C, max_iter=1000, solver="liblinear", random_state=0)
-    return model.fit(rows, labels[used], sample_weight=weights[used])
-
-
-def predict_with_nb_counts(known, labels, texts, C: float) -> np.ndarray:
-    """Fit word counts weighted by their naive Bayes ratio; return probabilities of label 1, (B,).
-
-    A feature says whether one to three neighbouring words occur in a text, times the logarithm of
-    how much more often they occur in texts of label 1; then comes a logistic regression.
-
-    Args:
-        known: training texts.
-        labels: 0 or 1 for each of them.
-        texts: B texts to judge.
-        C: inverse strength of the L2 regularisation.
+        glove: what `load_glove` returns: word to row, and vectors (V, D).
+        lexicon: word to score.
 
     Reference:
-        Wang and Manning 2012, Baselines and Bigrams, section 2.3, with logistic regression.
+        Wang and Manning 2012, Baselines and Bigrams, section 2, here with TF-IDF and logistic
+        regression; Hutto and Gilbert 2014, VADER, section 3.3, for the negations.
     """
-    words = {"tokenizer": split_words, "token_pattern": None, "lowercase": False}
-    counts = CountVectorizer(ngram_range=(1, 3), binary=True, **words)
-    features, labels = counts.fit_transform(known), np.asarray(labels)
-    sums = [1 + np.asarray(features[labels == label].sum(axis=0)).ravel() for label in (0, 1)]
-    ratio = np.log(sums[1] / sums[1].sum()) - np.log(sums[0] / sums[0].sum())
-    model = LogisticRegression(C=C, max_iter=1000, solver="liblinear", random_state=0)
-    model.fit(features.multiply(ratio).tocsr(), labels)
-    return model.predict_proba(counts.transform(texts).multiply(ratio).tocsr())[:, 1]
+
+    def __init__(self, C: float, *, glove: tuple | None = None, lexicon: dict | None = None):
+        words = {"tokenizer": split_words, "token_pattern": None, "lowercase": False}
+        letters = {"analyzer": "char_wb", "ngram_range": (2, 5), "min_df": 2}
+        self.counts = make_union(
+            TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, **words),
+            TfidfVectorizer(sublinear_tf=True, **letters),
+        )
+        self.glove, self.lexicon, self.scaler = glove, lexicon, MaxAbsScaler()
+        settings = {"max_iter": 1000, "solver": "liblinear", "random_state": 0}
+        self.regression = LogisticRegression(C=C, **settings)
+
+    def fit(self, texts, probabilities) -> "CountModel":
+        """Learn from texts and the probability of label 1 of each, (B,); 0 and 1 are labels.
+
+        A text enters twice, once with each label, weighted by its probability.
+        """
+        p, counts = np.asarray(probabilities, float), self.counts.fit_transform(texts)
+        praise, blame = 1 + counts.T @ p, 1 + counts.T @ (1 - p)
+        self.ratio = np.log(praise / praise.sum()) - np.log(blame / blame.sum())
+        self.scaler.fit(self._summarise(texts))
+        features = self._join(texts, counts)
+        weights, labels = np.concatenate([p, 1 - p]), np.repeat([1, 0], len(p))
+        used = weights > 0
+        rows = sparse.vstack([features, features]).tocsr()[used]
+        self.regression.fit(rows, labels[used], sample_weight=weights[used])
+        return self
+
+    def predict_proba(self, texts) -> np.ndarray:
+        """Return the probabilities of labels 0 and 1, shape (B, 2)."""
+        return self.regression.predict_proba(self._join(texts, self.counts.transform(texts)))
+
+    def _join(self, texts, counts):
+        dense = sparse.csr_matrix(self.scaler.transform(self._summarise(texts)))
+        return sparse.hstack([counts.multiply(self.ratio), dense]).tocsr()
+
+    def _summarise(self, texts) -> np.ndarray:
+        parts = [np.ones((len(texts), 1))]  # so that there is a column where nothing is given
+        parts += [summarise_vectors(texts, self.glove)] if self.glove else []
+        parts += [add_up_scores(texts, self.lexicon)] if self.lexicon else []
+        return np.hstack(parts)

@@ -80,8 +80,8 @@ def read_rows(
     if wrong or numbered and {first[column].strip().lower() for column in columns} <= USUAL_NAMES:
         raise ValueError(
             f"{place}: the columns {columns} do not fit the first row, {first}. If it is a header, "
-            "say by name which column is which; if it is a row already, by number from 0. Fields "
-            "that are cut at another sign need delimiter=';' or the like."
+            "say in the call which column is which, as in label='class'; if it is a row already, "
+            "by number from 0. Fields that are cut at another sign need delimiter=';' or the like."
         )
     rows = rows[0 if numbered else 1 :]
     if not rows:
@@ -179,10 +179,12 @@ def assign_splits(
     counts = pd.crosstab(table["kind"], table["side"]).reindex(columns=list(splits), fill_value=0)
     for kind, side in counts.stack().loc[lambda count: count == 0].index:
         places = [cut_place(place) for place, _, each in rows if each == kind]
+        way_out = "Each split needs one: add some, or take these out"
+        if len(places) >= len(splits):
+            way_out += ", or split in other parts: splits={'train': 2, 'validation': 1, 'test': 1}"
         raise ValueError(
-            f"{path}: of {kind!r} there are {list_few(places)}, none in the split {side!r}. Add "
-            "some, take them out, or split in other parts: splits={'train': 2, 'validation': 1, "
-            "'test': 1}, or {'train': 1} for no split."
+            f"{path}: of {kind!r} there are {list_few(places)}, none in the split {side!r}. "
+            f"{way_out}."
         )
     return found, counts
 

@@ -37,6 +37,11 @@ def check_pool_mean(pool_mean) -> str | None:
         return "this counts the padding too: the first text has two words, not three."
     if np.allclose(found, (states * mask[:, :, None]).sum(axis=1) / 3):
         return "padding adds nothing now, but you still divide by 3, not by the number of words."
+    real = np.where(mask[:, :, None], states, -np.inf)
+    if np.allclose(found, real.max(axis=1)):
+        return "this is the largest value of each number; asked for is the mean."
+    if np.allclose(found[0], states[0, 2]):
+        return "this averages the padding: `mask` is True on the real words."
     if not np.allclose(found, [[3.0, 3.0], [1.0, 2.0]]):
         hint = "each text has its own number of words: divide by a divisor of shape (B, 1)"
         return f"expected [[3, 3], [1, 2]], got {found.round(3).tolist()}; {hint}."
