@@ -90,21 +90,20 @@ def main() -> None:
         table[table["split"] == name].reset_index(drop=True) for name in ("train", "validation")
     )
 
-    def choose(fit, level, tried, *more):
-        marks = [[fit(train, validation, level, value, *seed) for seed in more] for value in tried]
-        right = [[np.mean((p > 0.5) == validation["label"]) for p in row] for row in marks]
-        means = dict(zip(map(str, tried), np.mean(right, axis=1).tolist(), strict=True))
-        return {"tried": means, "chosen": tried[int(np.argmax(list(means.values())))]}
+    def measure(fit, level, value, seeds) -> dict:
+        tries = [fit(train, validation, level, value, *seed) for seed in seeds]
+        return {"accuracy": np.mean([(p > 0.5) == validation["label"] for p in tries])}
 
     chosen, tried_values = {}, {}
     for level in LEVELS:
         for fit, tried, seeds in (
             (fit_counts, (3, 10, 30, 100, 300), [()]),
-            (fit_lstm, (2, 3, 5, 8), [(101,), (102,)]),
+            (fit_lstm, (2, 3, 5, 8, 12, 18), [(101,), (102,)]),
         ):
             name = f"{level}: {fit.__name__}"
-            part = once(f"choose {name}", choose, fit, level, tried, *seeds)
-            chosen[name], tried_values[name] = part["chosen"], part["tried"]
+            parts = {v: once(f"{name}, try {v}", measure, fit, level, v, seeds) for v in tried}
+            tried_values[name] = {value: part["accuracy"] for value, part in parts.items()}
+            chosen[name] = max(tried, key=tried_values[name].get)
 
     fold = train["text"].map(lambda text: assign_bucket(text, FOLDS, salt="fold ")).to_numpy()
     labels = train["label"].to_numpy()
