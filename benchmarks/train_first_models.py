@@ -71,7 +71,8 @@ def train_translator(options) -> None:
     facts = {"bleu": compute_bleu(counts.sum(axis=0))}
     facts |= {"sentences": len(train), "steps": epochs * len(batches), "epochs": epochs}
     facts |= {"parameters": model.count_params()}
-    facts |= {"english": len(vocabularies[0]), "french": len(vocabularies[1])}
+    words = [len(vocabulary) - len(pairs.SPECIAL) for vocabulary in vocabularies]
+    facts |= dict(zip(sides, words, strict=True))
     describe(options, "lstm-phrasebook", **facts)
 
 
