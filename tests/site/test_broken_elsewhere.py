@@ -50,6 +50,11 @@ random = np.random.default_rng(0)
 to_numpy = ops.convert_to_numpy
 
 
+@pytest.fixture(autouse=True)
+def seed():
+    keras.utils.set_random_seed(0)
+
+
 def stack(*parts, shape=(3,), **options):
     return keras.Sequential([keras.Input(shape, **options), *parts])
 
@@ -97,7 +102,7 @@ def test_lstm_stays_at_one_half():
     mask, lstm = np.arange(40)[None] < 1, layers.LSTM(4)
     unmasked = compute_gradient(lambda x: ops.sum(lstm(x)), x)
     masked = compute_gradient(lambda x: ops.sum(lstm(x, mask=mask)), x)
-    assert np.abs(unmasked[0, 0]).max() < 1e-6 < 1e-3 < np.abs(masked[0, 0]).max()
+    assert 1000 * np.abs(unmasked[0, 0]).max() < np.abs(masked[0, 0]).max()
     model = build_classifier("lstm", 9, embedding_dim=2, hidden_dim=2)
     assert measure_gap(model(np.array([[5, 6]])), model(np.array([[5, 6] + 20 * [0]]))) < 1e-6
 
@@ -127,12 +132,12 @@ def test_accuracy_is_high_because_padding_counts():
 
 
 def test_max_pooling_ignores_the_mask():
-    vectors = np.array([[0, 0], [-1, -2], [-3, -4]])
+    vectors = np.array([[0, 0], [-0.1, -0.2], [-0.3, -0.4]])
     embed = layers.Embedding(3, 2, mask_zero=True, weights=[vectors])
     short, padded = embed(np.array([[1, 2]])), embed(np.array([[1, 2, 0]]))
     keras_pool = layers.GlobalMaxPooling1D()
     with pytest.warns(UserWarning, match="does not support mask"):
-        assert measure_gap(keras_pool(short), keras_pool(padded)) > 0.1
+        assert measure_gap(keras_pool(short), keras_pool(padded)) > 0.05
     assert measure_gap(MaskedMaxPooling1D()(short), MaskedMaxPooling1D()(padded)) == 0
 
 
@@ -283,7 +288,7 @@ def test_module_torchtext_has_no_attribute_legacy():
     with pytest.raises(ModuleNotFoundError, match="torchtext"):
         importlib.import_module("torchtext")
     vocabulary = build_vocabulary(["a bad film"], 99)  # of the training texts alone
-    assert encode_texts(["a bad play"], vocabulary, 4).tolist() == [[3, 2, 1, 0]]
+    assert encode_texts(["a bad play"], vocabulary, 4).tolist() == [[4, 3, 1, 0]]
 
 
 def test_word_index_of_the_test_texts_differs():
@@ -323,7 +328,7 @@ def test_tokenizer_does_not_have_a_padding_token():
 
 def test_cannot_import_tfautomodel(tmp_path):
     with pytest.raises(ImportError, match="TFAutoModel"):
-        importlib.import_module("transformers").TFAutoModel  # noqa: B018
+        from transformers import TFAutoModel  # noqa: F401
     model = make_gpt2()
     save_gpt2(model, tmp_path)  # the names and shapes that `transformers` writes
     assert "transformer.wte.weight" in load_file(tmp_path / "model.safetensors")
@@ -376,7 +381,7 @@ def test_beam_search_prefers_short_texts():
 
 
 def test_bleu_of_tokenised_text_is_another_score():
-    text, tokens = "donne-moi l'eau.", ["donne", "-moi", "l'", "eau", "."]
+    text, tokens = "il n'aime pas l'eau.", ["il", "n'", "aime", "pas", "l'", "eau", "."]
     assert sacrebleu.corpus_bleu([" ".join(tokens)], [[text]]).score < 50
     assert sacrebleu.corpus_bleu([join_tokens(tokens)], [[text]]).score == pytest.approx(100)
 

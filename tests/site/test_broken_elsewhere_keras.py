@@ -24,6 +24,11 @@ random = np.random.default_rng(0)
 to_numpy = ops.convert_to_numpy
 
 
+@pytest.fixture(autouse=True)
+def seed():
+    keras.utils.set_random_seed(0)
+
+
 def stack(*parts, shape=(3,), **options):
     return keras.Sequential([keras.Input(shape, **options), *parts])
 
@@ -42,6 +47,7 @@ def test_vocabulary_is_lost_on_saving(tmp_path):
     assert vectorize.vocabulary_size() == 7 and again.get_vocabulary() == ["", "[UNK]"]
     vocabulary = build_vocabulary(TEXTS, 99)
     model = build_classifier("lstm", len(vocabulary), embedding_dim=2, hidden_dim=2)
+    model.optimizer.build(model.trainable_variables)
     texts = {"vocabulary": vocabulary, "labels": ["bad", "good"], "sequence_length": 4}
     served = saving.load(saving.save(model, tmp_path / "kept", kind="classifier", **texts))
     wanted = float(model(encode_texts(TEXTS[:1], vocabulary, 4))[0, 0])
