@@ -57,17 +57,19 @@ def check_size(answer) -> str | None:
         return f"{answer}: a number of sentences is positive."
     exact = 1.96**2 * 0.8 * 0.2 / 0.01**2
     for value, hint in (
-        (exact / 4, "the interval goes 0.01 to each side, not 0.005"),
-        (exact * 4, "the interval goes 0.01 to each side, so it is 0.02 wide"),
+        (exact / 4, "this gives 0.02 to each side, not 0.01"),
+        (exact * 4, "this gives 0.005 to each side, not 0.01"),
         (0.8 * 0.2 / 0.01**2, "the factor 1.96 is missing"),
         (1.96 * 0.8 * 0.2 / 0.01**2, "1.96 stands outside the root: square it, too"),
+        (1.96**2 * 0.8 * 0.2 / 0.01, "0.01 stands outside the root: square it, too"),
+        (1.96 * 0.8 * 0.2 / 0.01, "square both sides first: 1.96 and 0.01, too"),
         (1 / 0.01**2, "the accuracy stands under the root, too: 0.80 * (1 - 0.80)"),
         (np.sqrt(exact), "the size stands under the root: square both sides"),
     ):
         if abs(answer - value) < 0.02 * value:
-            return f"{answer}: {hint}."
+            return f"{answer:,.0f}: {hint}."
     if abs(answer - exact) <= 0.01 * exact:
         return None
     margin = 1.96 * np.sqrt(0.16 / max(answer, 1))
-    hint = f"with {answer} sentences and accuracy 0.80 the interval goes {margin:.4f} to each side"
+    hint = f"with {answer:,.0f} sentences and accuracy 0.80 the interval goes {margin:.4f} to each side"
     return f"{hint}; do you use the accuracy of the cell above, 0.80?"
