@@ -200,7 +200,7 @@ DENSE = "transformer.h.0.mlp.c_fc.weight"
         (change_arrays(lambda a: {DENSE: a[DENSE] * np.nan}), "c_fc.weight.* is no number"),
         (
             change_arrays(lambda a: {"h.0.ln_1.bias": np.ones(12, "float32")}),
-            "'h.0.ln_1.bias', and",
+            "'h.0.ln_1.bias' are there twice",
         ),
         (name_twice, "'n_head' is there twice"),
         ({"quantization_config": {"bits": 8}}, "quantization_config is {'bits': 8}, and GPT-2 has"),

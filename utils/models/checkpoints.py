@@ -193,7 +193,7 @@ def find_arrays(folder: Path) -> dict[str, tuple[Path, str]]:
         for key in keys:
             name = key.removeprefix("transformer.")
             if name in places:
-                raise CheckpointError(f"{path} holds {key!r}, and {places[name][0]} does, too")
+                raise CheckpointError(f"{path}: the weights of {name!r} are there twice")
             if not name.endswith((".attn.bias", ".attn.masked_bias")):  # masks of old checkpoints
                 places[name] = path, key
     return places
