@@ -119,9 +119,7 @@ def test_text_longer_than_the_context_is_refused(model):
         model(np.zeros((1, 25), "int32"))
 
 
-@pytest.mark.parametrize(
-    ("length", "stride"), [(5, 7), (25, 24), (26, 7), (49, 24), (90, 7)]
-)
+@pytest.mark.parametrize(("length", "stride"), [(5, 7), (25, 24), (26, 7), (49, 24), (90, 7)])
 def test_surprise_counts_every_token_once(model, length, stride):
     token_ids = draw_ids(SMALL[0], length)
     bits = gpt2.compute_token_bits(model, token_ids, stride=stride, batch_size=2)

@@ -5,20 +5,16 @@ import numpy as np
 from keras import ops
 
 
-def filter_logits(
-    logits, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0, min_p: float = 0.0
-):
+def filter_logits(logits, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0):
     """Sharpen the scores (B, V) of the next token, and rule out the tokens of the tail.
 
     They are divided by the temperature: below 1 the likely tokens gain, above 1 the unlikely ones.
     The `top_k` most likely tokens are kept; 0 keeps all. Of these, the fewest tokens are kept that
-    together have at least the probability `top_p`; 1 keeps all. Of these, the tokens are kept that
-    have at least `min_p` times the probability of the likeliest; 0 keeps all. The likeliest gets 0,
-    a token that is ruled out minus infinity. Equal scores stay or go together. Raises ValueError
-    if a setting is out of range.
+    together have at least the probability `top_p`; 1 keeps all. The likeliest gets 0, a token that
+    is ruled out minus infinity. Equal scores stay or go together. Raises ValueError if a setting is
+    out of range.
     Reference: Fan et al. 2018, Hierarchical Neural Story Generation (top-k); Holtzman et al. 2020,
-    The Curious Case of Neural Text Degeneration, section 3.1 (top-p); Nguyen et al. 2024, Turning
-    Up the Heat: Min-p Sampling for Creative and Coherent LLM Outputs, section 3.
+    The Curious Case of Neural Text Degeneration, section 3.1 (top-p).
 
     Example:
         >>> logits = np.log([[0.5, 0.3, 0.15, 0.05]])
@@ -26,10 +22,10 @@ def filter_logits(
         >>> keras.ops.convert_to_numpy(kept).round(3).tolist()
         [[0.625, 0.375, 0.0, 0.0]]
     """
-    if not (0 < temperature < np.inf and top_k >= 0 and 0 < top_p <= 1 and 0 <= min_p <= 1):
-        rule = "temperature must be above 0, top_k at least 0, top_p above 0 and at most 1, min_p "
-        got = f"{temperature}, {top_k}, {top_p}, {min_p} (the most likely token: `top_k=1`)"
-        raise ValueError(f"{rule}from 0 to 1; got {got}")
+    if not (0 < temperature < np.inf and top_k >= 0 and 0 < top_p <= 1):
+        rule = "temperature must be above 0, top_k at least 0, top_p above 0 and at most 1"
+        got = f"{temperature}, {top_k}, {top_p} (the most likely token: `top_k=1`)"
+        raise ValueError(f"{rule}; got {got}")
     logits = keras.ops.convert_to_tensor(logits)
     logits = logits - keras.ops.max(logits, axis=-1, keepdims=True)  # a constant changes nothing
     logits = keras.ops.where(logits < 0, logits / temperature, logits)
@@ -43,9 +39,28 @@ def filter_logits(
         before = keras.ops.cumsum(probabilities, axis=-1) - probabilities
         least = keras.ops.min(keras.ops.where(before < top_p, ranked, 1e9), axis=-1, keepdims=True)
         logits = keras.ops.where(logits < least, ruled_out, logits)
-    if min_p > 0:
-        logits = keras.ops.where(logits < np.log(min_p), ruled_out, logits)
     return logits
+
+
+def drop_unlikely(logits, min_p: float):
+    """Rule out what has less than `min_p` times the probability of the likeliest token (min-p).
+
+    With the probabilities themselves, it is exercise 2 of notebook 02. Raises ValueError if `min_p`
+    is not above 0 and at most 1.
+    Reference: Nguyen et al. 2024, Turning Up the Heat: Min-p Sampling for Creative and Coherent LLM
+    Outputs, section 3.
+
+    Example:
+        >>> logits = np.log([[0.5, 0.3, 0.15, 0.05]])
+        >>> kept = keras.ops.softmax(drop_unlikely(logits, 0.5))
+        >>> keras.ops.convert_to_numpy(kept).round(3).tolist()
+        [[0.625, 0.375, 0.0, 0.0]]
+    """
+    if not 0 < min_p <= 1:
+        raise ValueError(f"min_p must be above 0 and at most 1, not {min_p}")
+    logits = ops.convert_to_tensor(logits)
+    least = ops.max(logits, axis=-1, keepdims=True) + np.log(min_p)
+    return ops.where(logits < least, -np.inf, logits)
 
 
 def draw_gumbel(shape: tuple[int, ...], seed: int | np.random.Generator = 0) -> np.ndarray:

@@ -83,14 +83,14 @@ def check_settings(
     if not 0 < repetition_penalty < np.inf:
         raise ValueError(f"repetition_penalty must be above 0 (1: none), not {repetition_penalty}")
     check_whole("top_k", top_k, least=0)
-    filters = {"top_k": top_k, "top_p": top_p, "min_p": min_p}
-    settings = {"temperature": temperature or 1.0} | filters
-    filter_logits(np.zeros((1, 2), "float32"), **settings)
+    settings = {"temperature": temperature or 1.0, "top_k": top_k, "top_p": top_p}
+    choose_from = filter_logits(np.zeros((1, 2), "float32"), **settings)
+    if min_p != 0:
+        filters.drop_unlikely(choose_from, min_p)
     if temperature == 0 and (top_k > 1 or top_p != 1 or min_p != 0):
-        given = ", ".join(f"{name}={value}" for name, value in filters.items())
         raise ValueError(
-            f"temperature=0 takes the likeliest token, so {given} have no effect; leave them out, "
-            "or choose a temperature above 0"
+            f"temperature=0 takes the likeliest token, so top_k={top_k}, top_p={top_p}, "
+            f"min_p={min_p} have no effect; leave them out, or choose a temperature above 0"
         )
     return settings
 
@@ -156,10 +156,10 @@ class Generator:
     chooses the next token. Weights are arguments of the compiled program: it can be used while a
     model is trained.
 
-    Temperature 0 chooses the most likely token; for more, and `top_k`, `top_p`, `min_p`, see
-    `filter_logits`; for `repetition_penalty`, see `penalise_repetition`. No n-gram of
-    `no_repeat_ngram_size` tokens may occur twice in a text; 0 allows all. `stop_tokens` are ids of
-    tokens that end a text. Raises ValueError if a setting is out of range.
+    Temperature 0 chooses the most likely token; for more, and `top_k`, `top_p`, see
+    `filter_logits`, for `min_p` `drop_unlikely`, for `repetition_penalty` `penalise_repetition`. No
+    n-gram of `no_repeat_ngram_size` tokens may occur twice in a text; 0 allows all. `stop_tokens`
+    are ids of tokens that end a text. Raises ValueError if a setting is out of range.
     """
 
     def __init__(
@@ -177,7 +177,7 @@ class Generator:
         self.filters = check_settings(temperature, top_k, top_p, min_p, repetition_penalty)
         check_whole("no_repeat_ngram_size", no_repeat_ngram_size, least=0)
         self.model, self.penalty, self.n = model, repetition_penalty, no_repeat_ngram_size
-        self.greedy = temperature == 0
+        self.greedy, self.min_p = temperature == 0, min_p
         self.stop_tokens = check_stop_tokens(stop_tokens, model.config.vocabulary_size)
         self.read_prompts = compile_with_weights(model, self._read_prompts)
         self.choose_tokens = compile_with_weights(model, self._choose_tokens)
@@ -268,7 +268,10 @@ class Generator:
                 repeated = filters.find_repeated_ngrams(tokens, num_padding, t, self.n, V)
                 logits = ops.where(repeated, -1e9, logits)  # not minus infinity: of all, one wins
             if not self.greedy:
-                logits = filter_logits(logits, **self.filters) + noise[t - first]
+                logits = filter_logits(logits, **self.filters)
+                if self.min_p:
+                    logits = filters.drop_unlikely(logits, self.min_p)
+                logits = logits + noise[t - first]
             chosen = ops.cast(ops.argmax(logits, axis=-1), "int32")
             if self.stop_tokens:
                 chosen = ops.where(done, last[:, 0], chosen)

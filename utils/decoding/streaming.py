@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops
 
 from utils.backends import compile_function, compile_graph, read_variables
-from utils.decoding.filters import filter_logits, penalise_repetition
+from utils.decoding.filters import drop_unlikely, filter_logits, penalise_repetition
 from utils.decoding.sampling import (
     check_prompts,
     check_settings,
@@ -55,7 +55,7 @@ class StepGenerator:
         temperature: 0 chooses the most likely token; see `filter_logits` for more than 0.
         top_k: as in `filter_logits`.
         top_p: as in `filter_logits`.
-        min_p: as in `filter_logits`.
+        min_p: as in `drop_unlikely`; 0 keeps all.
         repetition_penalty: see `penalise_repetition`.
         stop_tokens: ids of tokens that end a text.
 
@@ -75,7 +75,7 @@ class StepGenerator:
         stop_tokens: tuple[int, ...] = (),
     ):
         self.filters = check_settings(temperature, top_k, top_p, min_p, repetition_penalty)
-        self.greedy, self.penalty = temperature == 0, repetition_penalty
+        self.greedy, self.penalty, self.min_p = temperature == 0, repetition_penalty, min_p
         self.stop_tokens = check_stop_tokens(stop_tokens, model.config.vocabulary_size)
         self.model = model
         self.blocks = share_program(model.blocks)
@@ -145,7 +145,8 @@ class StepGenerator:
             logits = penalise_repetition(logits, seen, self.penalty)
         if not self.greedy:
             noise = random.gumbel(size=seen.shape).astype("float32")
-            logits = filter_logits(logits, **self.filters) + noise
+            logits = filter_logits(logits, **self.filters)
+            logits = (drop_unlikely(logits, self.min_p) if self.min_p else logits) + noise
         return ops.convert_to_numpy(logits).argmax(axis=-1).astype("int32")
 
 
