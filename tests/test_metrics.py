@@ -24,7 +24,20 @@ def test_the_interval_agrees_with_plain_resampling():
     [
         (bootstrap_interval, [np.zeros(0)], "got shape"),
         (bootstrap_interval, [np.zeros((2, 2))], "got shape"),
+        *((bootstrap_interval, [np.array([1, x])], "1 are not") for x in (np.nan, np.inf)),
         (compute_calibration, [np.zeros(2), np.zeros(3)], "one length"),
+        *((compute_calibration, [np.array([p]), np.ones(1)], "0 to 1") for p in (np.nan, -1, 1.5)),
+        (compute_calibration, [np.zeros(1), np.array([2])], "a label, 0 or 1"),
+        (compute_calibration, [np.zeros(0), np.zeros(0)], "there must be"),
+        (count_bleu, [["a b"], ["a b"]], "list of tokens.*; got 'a b' and 'a b'"),
+        (count_bleu, [["a b"], [[["a", "b"]]]], "list of tokens.*; got 'a b'"),
+        (count_bleu, [[["a", "b"]], [["a", "b"]]], r"list of such lists .* and \['a', 'b'\]"),
+        (count_bleu, [[["a", "b"]], [[]]], r"list of such lists .* and \[\]"),
+        (bootstrap_bleu, [np.zeros((0, 10))], "row of numbers a sentence"),
+        (bootstrap_bleu, [np.full((2, 10), np.nan)], "row of numbers a sentence"),
+        (bootstrap_bleu, [np.ones(10)], "row of numbers a sentence"),
+        (measure_alignment_error, [[], []], "no link"),
+        (measure_alignment_error, [[[]], [[]]], "no link"),
     ],
 )
 def test_bad_values_are_named(measure, values, said):
@@ -91,3 +104,5 @@ def test_alignment_error_by_hand():
     found = [[(0, 0), (0, 1)], [(0, 0)]]
     assert measure_alignment_error(found, gold) == pytest.approx(1 - 2 * 2 / (3 + 4))
     assert measure_alignment_error([[(5, 5)], []], gold) == 1
+    twice = [[*links, links[0]] for links in gold]
+    assert measure_alignment_error(twice, gold) == measure_alignment_error(gold, twice) == 0

@@ -29,8 +29,23 @@ def compute_gradient(function, array: np.ndarray) -> np.ndarray:
     return x.grad.detach().cpu().numpy()
 
 
-def compile_function(function):
-    """Compile a function of tensors with XLA; PyTorch runs it as it is, without gradients."""
+def compile_function(function, *, ids: range | None = None):
+    """Compile a function of tensors with XLA; PyTorch runs it as it is, without gradients.
+
+    If `ids` are given, the first argument holds token ids, and others raise ValueError: a compiled
+    program would take the last token for one above it.
+    """
+    if ids is not None:
+        compiled = compile_function(function)
+
+        def check_and_call(token_ids, *others):
+            found = np.ravel(keras.ops.convert_to_numpy(token_ids))
+            if found.size and not (ids.start <= found.min() and found.max() < ids.stop):
+                wrong = found.max() if found.max() >= ids.stop else found.min()
+                raise ValueError(f"token ids are from {ids.start} to {ids.stop - 1}, not {wrong}")
+            return compiled(token_ids, *others)
+
+        return check_and_call
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf

@@ -22,6 +22,8 @@ def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
     values = np.asarray(values, dtype=float)
     if values.ndim != 1 or len(values) == 0:
         raise ValueError(f"values must be a non-empty vector, got shape {values.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"values must be numbers, and {np.sum(~np.isfinite(values))} are not")
     random = np.random.default_rng(0)
     kinds, counts = np.unique(values, return_counts=True)
     # resampling N examples = drawing how often each distinct value comes up
@@ -35,8 +37,10 @@ def _cut_tails(scores) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _draw_counts(size: int, draws: int) -> np.ndarray:
-    """Return how often each sentence comes up in each resample, shape (draws, size)."""
+def _draw_counts(counts: np.ndarray, draws: int) -> np.ndarray:
+    """Return how often each of the sentences (N, columns) comes up in each resample, (draws, N)."""
+    if np.ndim(counts) != 2 or (size := len(counts)) == 0 or not np.min(counts) >= 0:
+        raise ValueError(f"counts must be a row of numbers a sentence, not {counts!r:.80}")
     return np.random.default_rng(0).multinomial(size, np.full(size, 1 / size), draws)
 
 
@@ -55,6 +59,9 @@ def compute_calibration(probabilities: np.ndarray, labels: np.ndarray) -> tuple:
     if probabilities.shape != labels.shape or probabilities.ndim != 1:
         shapes = f"probabilities {probabilities.shape} and labels {labels.shape}"
         raise ValueError(f"{shapes} must be vectors of one length")
+    inside = (probabilities >= 0) & (probabilities <= 1) & np.isin(labels, (0, 1))
+    if not (len(labels) and inside.all()):
+        raise ValueError("there must be probabilities, from 0 to 1, each with a label, 0 or 1")
     bins = np.minimum((probabilities * 10).astype(int), 9)
     used = np.unique(bins)
     counts = np.array([(bins == b).sum() for b in used])
@@ -77,6 +84,9 @@ def count_bleu(found: list[list[str]], references: list[list[list[str]]]) -> np.
     """
     rows = np.zeros((len(found), 10))
     for row, tokens, correct in zip(rows, found, references, strict=True):
+        if isinstance(tokens, str) or not correct or any(isinstance(r, str) for r in correct):
+            rule = "a translation is a list of tokens, and has a list of such lists as references"
+            raise ValueError(f"{rule}; got {tokens!r} and {correct!r}")
         for n in range(1, 5):
             grams, allowed = count_grams(tokens, n), Counter()
             for reference in correct:
@@ -112,7 +122,7 @@ def bootstrap_bleu(counts: np.ndarray, other: np.ndarray | None = None) -> tuple
     second, both on the same resampled sentences.
     Reference: Koehn 2004, Statistical Significance Tests for Machine Translation Evaluation.
     """
-    times = _draw_counts(len(counts), 1000)
+    times = _draw_counts(counts, 1000)
     scores = compute_bleu(times @ counts)
     if other is not None:
         scores = scores - compute_bleu(times @ other)
@@ -123,14 +133,18 @@ def measure_alignment_error(found: list[Links], gold: list[Links]) -> float:
     """Return the alignment error rate over all pairs: 0 is perfect, 1 shares no link.
 
     Built in notebook 08, section 6. All gold links count as sure: the rate is 1 - F1 of the links.
+    A link that is there twice counts once. Raises ValueError if there is none at all.
     Reference: Och and Ney 2003, A Systematic Comparison of Statistical Alignment Models, section 5.
 
     Example:
         >>> measure_alignment_error([[(0, 0), (1, 1)]], [[(0, 0), (1, 1), (2, 1)]])
         0.19999999999999996
     """
-    shared = sum(len(set(a) & set(g)) for a, g in zip(found, gold, strict=True))
-    return 1 - 2 * shared / (sum(map(len, found)) + sum(map(len, gold)))
+    found, gold = ([{(i, j) for i, j in links} for links in each] for each in (found, gold))
+    total = sum(map(len, found)) + sum(map(len, gold))
+    if total == 0:
+        raise ValueError("there is no link to compare, neither found nor gold")
+    return 1 - 2 * sum(len(a & g) for a, g in zip(found, gold, strict=True)) / total
 
 
 def measure_diversity(samples: list[str], n: int = 2) -> tuple[float, float]:
@@ -189,7 +203,7 @@ def bootstrap_f1(counts: np.ndarray) -> tuple[float, float]:
         >>> bootstrap_f1(np.array([[1, 0, 0], [2, 0, 0]]))
         (1.0, 1.0)
     """
-    hits, wrong, left_out = (_draw_counts(len(counts), 2000) @ counts).T
+    hits, wrong, left_out = (_draw_counts(counts, 2000) @ counts).T
     return _cut_tails(2 * hits / np.maximum(2 * hits + wrong + left_out, 1))
 
 

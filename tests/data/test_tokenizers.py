@@ -4,7 +4,13 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from utils.data import corpora
-from utils.data.tokenizers import UNKNOWN, encode_bpe, encode_wordpiece, train_bpe
+from utils.data.tokenizers import (
+    UNKNOWN,
+    build_word_tokens,
+    encode_bpe,
+    encode_wordpiece,
+    train_bpe,
+)
 
 
 def train_library(texts, vocabulary_size):
@@ -49,6 +55,15 @@ def test_the_library_agrees_where_ties_and_repetitions_abound(texts, size):
     assert library.get_vocab() == vocabulary
     for text in [*texts, "aaaaaaa bcabcaa", "  x  aa", "a 🙂", "", " ", "\n \n a"]:
         assert encode(text, vocabulary, merges) == library.encode(text).tokens
+
+
+def test_a_vocabulary_that_is_too_small_is_refused():
+    assert len(train_bpe(["low low owl"], 5)[0]) == 5
+    assert build_word_tokens("to be to be", 5) == [*" beot"]
+    for size in (4, 0, -1):
+        for train, texts in ((train_bpe, ["low low owl"]), (build_word_tokens, "to be to be")):
+            with pytest.raises(ValueError, match=f"5 characters do not fit into {size} tokens"):
+                train(texts, size)
 
 
 def test_wordpiece_is_the_library(snippets):

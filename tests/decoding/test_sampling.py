@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from small_models import randomise, to_numpy
 
-from utils.decoding import filters
+from utils.decoding import filters, sampling
 from utils.decoding.beam_search import BeamSearch
 from utils.decoding.filters import draw_gumbel, filter_logits
-from utils.decoding.sampling import Generator
+from utils.decoding.sampling import Generator, write_plainly
 from utils.metrics import measure_diversity
 from utils.models import gpt2
 
+NUMBERS = (-1, float("inf"), float("nan"))
 LOGITS = np.log([[0.5, 0.3, 0.15, 0.05], [0.05, 0.15, 0.3, 0.5]]).astype("float32")
 
 
@@ -32,10 +33,35 @@ def get_probabilities(scores):
     ],
 )
 def test_filters_keep_the_most_likely(settings, kept):
-    found = get_probabilities(filter_logits(LOGITS, **settings))
+    check_kept(filter_logits(LOGITS, **settings), kept)
+
+
+# the second has 0.6 of the first one's probability, the third 0.3, the last 0.1
+@pytest.mark.parametrize(("min_p", "kept"), [(0.05, 4), (0.2, 3), (0.5, 2), (1.0, 1)])
+def test_what_has_a_share_of_the_likeliest_is_kept(min_p, kept):
+    check_kept(filters.drop_unlikely(LOGITS, min_p), kept)
+    check_kept(filters.drop_unlikely(LOGITS.astype("float64") - 1000, min_p), kept)
+
+
+def check_kept(logits, kept):
+    found = get_probabilities(logits)
     shares = np.array([0.5, 0.3, 0.15, 0.05][:kept])
     assert np.allclose(found[0], np.pad(shares / shares.sum(), (0, 4 - kept)), atol=1e-6)
     assert np.allclose(found[1], found[0][::-1], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"temperature": 0.5}, {"top_k": 2}, {"top_p": 0.6}, {"temperature": 1e-38}]
+    + [{"temperature": 1e-8, "top_k": 1}, {"temperature": 2.0, "top_k": 3, "top_p": 0.8}],
+)
+def test_a_constant_added_to_all_scores_changes_nothing(settings):
+    scores = np.round(8 * LOGITS) / 8  # so that the sums are exact
+    alone = get_probabilities(filter_logits(scores, **settings))
+    assert np.allclose(alone.sum(axis=-1), 1, atol=1e-6) and (alone.argmax(axis=-1) == [0, 3]).all()
+    for constant in (-1e5, -100, 100, 1e5):
+        moved = filter_logits(scores + np.float32(constant), **settings)
+        assert np.array_equal(get_probabilities(moved), alone)
 
 
 def test_temperature_raises_to_a_power():
@@ -86,6 +112,7 @@ def test_rules_equal_those_of_transformers():
         ),
         (generation.TopKLogitsWarper(3), filter_logits(logits, top_k=3)),
         (generation.TopPLogitsWarper(0.7), filter_logits(logits, top_p=0.7)),
+        (generation.MinPLogitsWarper(0.3), filters.drop_unlikely(logits, 0.3)),
         (generation.TemperatureLogitsWarper(0.3), filter_logits(logits, temperature=0.3)),
     ]
     for n in (1, 2, 3):
@@ -115,7 +142,7 @@ def score_next(model, text):
     return to_numpy(model(np.array([text], "int32")))[0, -1].astype("float64")
 
 
-def generate_by_hand(model, prompt, num_tokens, noise, *, penalty=1.0, n=0, **settings):
+def generate_by_hand(model, prompt, num_tokens, noise, *, penalty=1.0, n=0, min_p=0, **settings):
     """Generate one text without cache, compiled loop or arrays."""
     if settings["temperature"] == 0:  # the most likely token
         settings = {"top_k": 1}
@@ -129,6 +156,7 @@ def generate_by_hand(model, prompt, num_tokens, noise, *, penalty=1.0, n=0, **se
             if before == text[len(text) - n + 1 :]:
                 logits[last] = -1e9
         kept = filter_logits(logits[None].astype("float32"), **settings)
+        kept = filters.drop_unlikely(kept, min_p) if min_p else kept
         text.append(int((to_numpy(kept)[0] + noise[step]).argmax()))
     return text[len(prompt) :]
 
@@ -139,13 +167,15 @@ def generate_by_hand(model, prompt, num_tokens, noise, *, penalty=1.0, n=0, **se
     [
         {"temperature": 0.0},
         {"temperature": 1.5, "top_k": 3, "top_p": 0.8},
+        {"temperature": 1.5, "min_p": 0.3},
         {"temperature": 1.0, "repetition_penalty": 1.7},
         {"temperature": 1.0, "no_repeat_ngram_size": 2},
     ],
 )
 def test_loop_equals_generation_by_hand(model, settings):
     noise = draw_gumbel((8, 3, 5), seed=5)
-    found = Generator(model, **settings)(PROMPTS, 8, noise=noise)
+    chance = {"noise": noise} if settings["temperature"] else {}
+    found = Generator(model, **settings)(PROMPTS, 8, **chance)
     names = {"repetition_penalty": "penalty", "no_repeat_ngram_size": "n"}
     by_hand = {names.get(key, key): setting for key, setting in settings.items()}
     for row, prompt in enumerate(PROMPTS):
@@ -157,6 +187,8 @@ def test_same_seed_same_text_and_a_stream_is_the_text(model):
     generator = Generator(model, temperature=1.0)  # 13 tokens fill the context
     first, again, other = (np.stack(generator(PROMPTS, 13, seed=s)) for s in (1, 1, 2))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
+    given = generator(PROMPTS, 13, noise=draw_gumbel((13, 3, 5), 1))
+    assert np.array_equal(first, given)  # drawn in parts or at once
     parts = list(generator.stream(PROMPTS, 13, seed=1, num_tokens=4))
     assert [part.shape[1] for part in parts] == [4, 4, 4, 1]
     assert np.array_equal(np.concatenate(parts, axis=1), first)
@@ -191,12 +223,14 @@ def test_text_ends_before_its_stop_token(model):
 @pytest.mark.parametrize(
     ("prompts", "count", "said"),
     [
+        ([1, 2], 1, "a list of token ids"),
+        (["one"], 1, "a list of token ids"),
+        ([[1]], 1.5, "a whole number, at least 1, not 1.5"),
         ([], 1, "at least one token"),
         ([[1], []], 1, "at least one token"),
-        ([[1] * 18], 3, "context of 20 tokens; got 18 and 3"),
+        ([[1] * 18], 4, r"context of 20 tokens; got 18 and 4: .*`prompt\[-17:\]`"),
         ([[1]], 0, "at least 1"),
-        ([[5]], 1, "from 0 to 4"),
-        ([[-1]], 1, "from 0 to 4"),
+        *(([[k]], 1, f"from 0 to 4, not {k}") for k in (5, 999, -1)),
         ([[0.5]], 1, "whole numbers"),
     ],
 )
@@ -211,14 +245,17 @@ def test_impossible_prompts_are_refused(model, prompts, count, said):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"temperature": -1}, "temperature must be above 0.* got -1, 0, 1.0"),
-        ({"top_k": -1}, "top_k at least 0.* got 1.0, -1, 1.0"),
+        *(({"temperature": t}, f"temperature must be above 0.* got {t}, 0, 1.0") for t in NUMBERS),
+        *(({"top_k": k}, f"top_k must be a whole .* 0, not {k}") for k in (-1, 2.5, True)),
         ({"top_p": 0}, "top_p above 0 and at most 1; got 1.0, 0, 0 "),
         ({"top_p": 1.1}, "top_p above 0 and at most 1; got 1.0, 0, 1.1"),
-        ({"top_k": 5}, "top_k=5 and top_p=1.0 have no effect"),
-        ({"top_p": 0.9}, "top_k=0 and top_p=0.9 have no effect"),
-        ({"repetition_penalty": 0}, "repetition_penalty must be above 0 .* not 0"),
-        ({"no_repeat_ngram_size": -1}, "no_repeat_ngram_size is at least 0, not -1"),
+        *(({"min_p": p}, f"min_p must be above 0 and at most 1, not {p}") for p in (1.1, -0.1)),
+        ({"top_k": 5}, "top_k=5, top_p=1.0, min_p=0.0 have no effect"),
+        ({"top_p": 0.9}, "top_k=0, top_p=0.9, min_p=0.0 have no effect"),
+        ({"min_p": 0.1}, "top_k=0, top_p=1.0, min_p=0.1 have no effect"),
+        *(({"repetition_penalty": p}, f"above 0 .* not {p}") for p in (0, *NUMBERS)),
+        *(({"no_repeat_ngram_size": n}, f"at least 0, not {n}") for n in (-1, 1.5)),
+        *(({"stop_tokens": (k,)}, f"stop_tokens are ids from 0 to 4, not {k}") for k in (5, -1)),
     ],
 )
 def test_impossible_settings_are_refused_before_anything_is_compiled(model, settings, said):
@@ -226,8 +263,52 @@ def test_impossible_settings_are_refused_before_anything_is_compiled(model, sett
         Generator(model, **settings)
     with pytest.raises(ValueError, match="the most likely token: `top_k=1`"):
         filter_logits(LOGITS, temperature=0)
-    with pytest.raises(ValueError, match="num_beams must be at least 1, not 0"):
-        BeamSearch(model, num_beams=0)
+    for wrong in (0, 2.5):
+        with pytest.raises(ValueError, match=f"num_beams must be .* at least 1, not {wrong}"):
+            BeamSearch(model, num_beams=wrong)
+    for wrong in ({"length_penalty": np.nan}, {"stop_tokens": (5,)}):
+        with pytest.raises(ValueError, match="must be a number, not nan|are ids from 0 to 4"):
+            BeamSearch(model, num_beams=2, **wrong)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 1), (1, 1, 5), (3, 1, 5), (2, 2, 5), (5,)])
+def test_noise_of_another_shape_is_refused(model, shape):
+    with pytest.raises(ValueError, match=r"noise has shape \(2, 1, 5\), not"):
+        Generator(model, temperature=1.0)([[1, 2]], 2, noise=np.zeros(shape))
+    with pytest.raises(ValueError, match="none at temperature 0"):
+        Generator(model)([[1, 2]], 2, noise=np.zeros((2, 1, 5)))
+    with pytest.raises(ValueError, match="num_tokens must be"):
+        next(Generator(model).stream([[1, 2]], 2, num_tokens=0))
+
+
+def test_noise_of_a_few_steps_is_in_memory(model, monkeypatch):
+    sizes, seeds = [], []
+
+    def watch(shape, seed):
+        sizes.append(shape)
+        seeds.append(seed)
+        return draw_gumbel(shape, seed)
+
+    monkeypatch.setattr(sampling, "draw_gumbel", watch)
+    long = gpt2.GPT2(dataclasses.replace(CONFIG, context_length=200))
+    Generator(long, temperature=1.0)(PROMPTS, 150)
+    assert len(sizes) == 5 and set(sizes) == {(32, 3, 5)} and len({*map(id, seeds)}) == 1
+
+
+def test_a_text_that_just_fills_the_context_is_written(model):
+    prompt = [1, 2, 3] * 6  # 18 tokens of 20: of 3 new ones, 2 are read
+    wanted = generate_by_hand(model, prompt, 3, np.zeros((3, 5)), temperature=0)
+    assert Generator(model)([prompt], 3)[0].tolist() == wanted
+    assert BeamSearch(model, num_beams=1)(prompt, 3)[0][0].tolist() == wanted
+    assert write_plainly(model, [prompt], 3)[0].tolist() == wanted
+
+
+def test_the_compiled_loop_equals_the_plain_one(model):
+    plain = write_plainly(model, PROMPTS, 13)
+    assert np.array_equal(np.stack(Generator(model)(PROMPTS, 13)), plain)
+    assert len({tuple(row) for row in plain.tolist()}) == 3  # not one text for all
+    for prompt, row in zip(PROMPTS, plain, strict=True):
+        assert np.array_equal(write_plainly(model, [prompt], 13)[0], row)
 
 
 def search_by_hand(model, prompt, num_tokens, num_beams, stop, penalty):

@@ -7,6 +7,7 @@ from keras import ops
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from utils.decoding import streaming
+from utils.decoding.sampling import write_plainly
 from utils.decoding.serving import LlamaWriter
 from utils.models.llama import Llama, LlamaConfig
 
@@ -29,6 +30,11 @@ def write(model, prompt, count):
         logits = model(np.array([text], "int32"))[0, -1]
         text.append(int(ops.argmax(logits)))
     return text[len(prompt) :]
+
+
+def test_a_plain_loop_with_a_cache_equals_one_without(model):
+    found = write_plainly(model, PROMPTS, 8)
+    assert found.tolist() == [write(model, prompt, 8) for prompt in PROMPTS]
 
 
 def test_steps_equal_a_plain_loop_and_a_batch_its_rows(model, monkeypatch):
@@ -80,9 +86,17 @@ def test_a_seed_gives_the_same_text_and_noise_follows_the_logits(model):
     p = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
     shares = np.bincount(drawn, minlength=41) / 400
     assert np.abs(shares - p).max() < 4 * np.sqrt(0.25 / 400) < p.max()
-    assert streaming.StepGenerator(model, temperature=0.7, top_k=1)(PROMPTS, 4)[0].tolist() == (
-        write(model, PROMPTS[0], 4)
-    )
+    for only in ({"top_k": 1}, {"min_p": 1.0}):
+        found = streaming.StepGenerator(model, temperature=0.7, **only)(PROMPTS, 4)
+        assert found[0].tolist() == write(model, PROMPTS[0], 4)
+
+
+def test_a_constant_added_to_all_scores_changes_no_text(model, monkeypatch):
+    settings = {"temperature": 1.0, "top_k": 9, "top_p": 0.9, "min_p": 0.01}
+    logits = model.compute_logits
+    wanted = streaming.StepGenerator(model, **settings)(PROMPTS, 6)
+    monkeypatch.setattr(model, "compute_logits", lambda x: logits(x) - 300)
+    assert np.array_equal(streaming.StepGenerator(model, **settings)(PROMPTS, 6), wanted)
 
 
 def test_repetition_is_penalised(model):
@@ -96,6 +110,9 @@ def test_repetition_is_penalised(model):
     [
         ({"top_k": 5}, "have no effect"),
         ({"top_p": 0.9}, "have no effect"),
+        ({"min_p": 0.1}, "have no effect"),
+        ({"temperature": 1.0, "top_k": 2.5}, "top_k must be a whole number"),
+        ({"stop_tokens": (41,)}, "stop_tokens are ids from 0 to 40, not 41"),
         ({"temperature": -1.0}, "temperature must be above 0"),
         ({"temperature": 1.0, "top_p": 0.0}, "top_p above 0"),
         ({"repetition_penalty": 0.0}, "repetition_penalty must be above 0"),

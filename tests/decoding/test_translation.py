@@ -5,7 +5,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from small_models import IDS, build_transformer, build_translator, randomise, run, to_numpy
+from small_models import IDS, WORDS, build_transformer, build_translator, randomise, run, to_numpy
 
 from utils.data import pairs
 from utils.decoding import translation
@@ -82,6 +82,19 @@ def test_wide_beam_equals_brute_force(name):
         sequences, totals = search_all(model, SOURCE[row : row + 1], 3)
         assert np.array_equal(tokens[row, :10], sequences[:10])
         assert np.allclose(scores[row, :10], totals[:10], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["dot", "transformer"])
+def test_ids_outside_the_vocabulary_are_refused(name):
+    model, build_decoder = build(name, seed=1)
+    decoders = [build_decoder(model, 4, 2)]
+    decoders += [translation.build_greedy_decoder(model, 4)] if name == "dot" else []
+    last = len(WORDS) - 1
+    for decode in decoders:
+        decode(np.full((1, 3), last, "int32"))
+        for wrong in (last + 1, 999, -1):
+            with pytest.raises(ValueError, match=f"token ids are from 0 to {last}, not {wrong}"):
+                decode(np.array([[1, wrong, 2]], "int32"))
 
 
 def test_chosen_prefixes_by_hand():

@@ -50,7 +50,11 @@ def test_published_sizes_have_their_parameters(size, count):
     assert one + (config.num_layers - 1) * (two - one) + rows == count
 
 
-@pytest.mark.parametrize("sizes", [{"num_heads": 5}, {"num_layers": 0}, {"hidden_dim": 7.5}])
+@pytest.mark.parametrize(
+    "sizes",
+    [{"num_heads": 5}, {"num_layers": 0}, {"hidden_dim": 7.5}, {"vocabulary_size": True}]
+    + [{"dropout": 1.0}, {"dropout": "0.1"}, {"initializer_range": -1.0}],
+)
 def test_impossible_sizes_are_refused(sizes):
     with pytest.raises(ValueError, match="must be a"):
         gpt2.GPT2Config(**sizes)
@@ -127,6 +131,31 @@ def test_surprise_counts_every_token_once(model, length, stride):
     if length == 49 and stride == 24:
         again = gpt2.compute_token_bits(model, token_ids[24:], stride=24)
         assert np.allclose(bits[24:], again, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("token_ids", "settings", "said"),
+    [(np.arange(30), {"stride": s}, f"from 1 to 24; got 30 .* {s}") for s in (25, 0, -1, 2.5)]
+    + [
+        (np.arange(1), {}, "2 tokens or more to predict one.*; got 1 tokens"),
+        (np.array([0, 41]), {}, "from 0 to 40, not 41"),
+        (np.array([0, -1]), {}, "from 0 to 40, not -1"),
+        (np.arange(3) / 2, {}, "a list of token ids"),
+        (np.ones((2, 3), "int32"), {}, "a list of token ids"),
+    ],
+)
+def test_a_text_that_cannot_be_measured_is_refused(model, token_ids, settings, said):
+    with pytest.raises(ValueError, match=said):
+        gpt2.compute_token_bits(model, token_ids, **settings)
+
+
+def test_a_constant_added_to_all_scores_changes_no_text(model, monkeypatch):
+    settings = {"temperature": 1.0, "top_k": 9, "top_p": 0.9, "min_p": 0.01}
+    prompts, logits = [[1, 2, 3], [4]], model.compute_logits
+    wanted = Generator(model, **settings)(prompts, 6, seed=1)
+    monkeypatch.setattr(model, "compute_logits", lambda x: logits(x) - 300)
+    assert np.array_equal(Generator(model, **settings)(prompts, 6, seed=1), wanted)
+    assert len(np.unique(wanted)) > 4
 
 
 # Beside transformers

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import os
+import re
 import shutil
 import weakref
 from unittest import mock
@@ -16,15 +17,18 @@ import pytest
 import safetensors.numpy
 from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError
 from small_models import randomise, to_numpy
+from tokenizers import pre_tokenizers
 
 from utils.data.registry import fetch
 from utils.models import checkpoints, gpt2
 from utils.models.checkpoints import CheckpointError, load_gpt2, load_gpt2_tokenizer, save_gpt2
+from utils.models.saving import use_dtype_policy
 from utils.results import load_results
 from utils.runtime import ROOT
 
 OURS = ROOT / "data" / "models" / "gpt2-shakespeare"
 CONFIG = gpt2.GPT2Config(41, 24, 12, 2, 3)
+WRONG = ("0.1", None, True, 1.5)  # of a share
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
@@ -68,6 +72,13 @@ def test_checkpoint_round_trip_is_bit_exact(model, checkpoint, tmp_path):
     assert np.array_equal(stored["transformer.h.0.attn.c_proj.weight"], kernel.T)
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float64", "int8"])
+def test_a_file_that_could_not_be_read_is_not_written(model, tmp_path, dtype):
+    with pytest.raises(ValueError, match=f"float32 or float16, not in '{dtype}'"):
+        save_gpt2(model, tmp_path, dtype=dtype)
+    assert not list(tmp_path.iterdir())
+
+
 def test_half_precision_file_is_half_as_large(model, checkpoint, tmp_path):
     save_gpt2(model, tmp_path, dtype="float16")
     sizes = [(folder / WEIGHTS).stat().st_size for folder in (tmp_path, checkpoint)]
@@ -101,6 +112,14 @@ def test_loading_holds_one_array_at_a_time(checkpoint, monkeypatch):
     monkeypatch.setattr(keras.Variable, "assign", lambda self, value: None)
     checkpoints.read_weights(model, checkpoint)
     assert len(alive) == len(model.weights) and max(alive) == 1
+
+
+def test_a_copy_of_the_tied_table_is_harmless(copied, model):
+    change_arrays(lambda a: {"lm_head.weight": a["transformer.wte.weight"].copy()})(copied)
+    with use_dtype_policy("bfloat16"):  # the model's own table is rounded, what is kept is not
+        load_gpt2(copied)
+    for ours, theirs in zip(load_gpt2(copied).weights, model.weights, strict=True):
+        assert np.array_equal(to_numpy(ours), to_numpy(theirs))
 
 
 def test_shards_with_the_names_of_old_checkpoints_load(model, copied):
@@ -145,12 +164,50 @@ def make_bfloat16(folder):
     (folder / WEIGHTS).write_bytes(content)
 
 
+def change_arrays(change):
+    def damage(folder):
+        arrays = safetensors.numpy.load_file(folder / WEIGHTS)
+        safetensors.numpy.save_file(arrays | change(arrays), folder / WEIGHTS)
+
+    return damage
+
+
+def name_twice(folder):
+    text = (folder / "config.json").read_text()
+    (folder / "config.json").write_text(text.replace("{", '{"n_head": 4, ', 1))
+
+
+def untie(arrays):
+    return {"lm_head.weight": arrays[f"transformer.{checkpoints.TOKENS}"] + 1}
+
+
+def let_config_be_silent(folder):
+    config = json.loads((folder / "config.json").read_text())
+    del config["tie_word_embeddings"]
+    (folder / "config.json").write_text(json.dumps(config))
+    change_arrays(untie)(folder)
+
+
+DENSE = "transformer.h.0.mlp.c_fc.weight"
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
+        (let_config_be_silent, "an output of its own, 'lm_head.weight'"),
+        (change_arrays(untie), "an output of its own, 'lm_head.weight'"),
+        (change_arrays(lambda a: {DENSE: a[DENSE].astype("int8")}), "c_fc.weight.* stored as I8"),
+        (change_arrays(lambda a: {DENSE: a[DENSE] * np.nan}), "c_fc.weight.* is no number"),
+        (
+            change_arrays(lambda a: {"h.0.ln_1.bias": np.ones(12, "float32")}),
+            "'h.0.ln_1.bias' are there twice",
+        ),
+        (name_twice, "'n_head' is there twice"),
+        ({"quantization_config": {"bits": 8}}, "quantization_config is {'bits': 8}, and GPT-2 has"),
+        *(({"resid_pdrop": p}, f"resid_pdrop.* must be a number.*, not {p!r}") for p in WRONG),
         (lambda f: (f / WEIGHTS).rename(f / "model.bin"), "model.bin, a pickle"),
         (move_out, "not in"),
-        (make_bfloat16, "stored as bfloat16"),
+        (make_bfloat16, "stored as BF16; save the checkpoint as float32 or float16"),
         ({"model_type": "bert"}, "model_type is 'bert'"),
         ({"activation_function": "relu"}, "activation_function is 'relu'"),
         ({"n_inner": 13}, "n_inner is 13"),
@@ -251,6 +308,77 @@ def test_folder_without_vocabulary_has_that_of_gpt2_or_is_refused(tokenizer, cop
         (copied / "vocab.json").write_text(text)
         with pytest.raises(CheckpointError, match="no whole vocab.json"):
             load_gpt2_tokenizer(copied)
+
+
+# A small byte-level vocabulary
+
+BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
+VOCABULARY = {token: k for k, token in enumerate([*BYTES, "ab", "abc", "<|endoftext|>"])}
+MERGES = "#version: 0.2\na b\nab c\n"
+
+
+def write_tokens(folder, vocabulary=VOCABULARY, merges=MERGES):
+    (folder / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf8")
+    (folder / "merges.txt").write_text(merges, encoding="utf8")
+    return folder
+
+
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", " \n", "\r\n"])
+def test_harmless_signs_change_no_tokens(tmp_path, start, end):
+    tokenizer = load_gpt2_tokenizer(
+        write_tokens(tmp_path, merges=start + MERGES.replace("\n", end))
+    )
+    assert tokenizer.tokenize("abcab") == ["abc", "ab"]
+    assert tokenizer.eos_token_id == tokenizer.pad_token_id == 258
+
+
+LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "merges", "said"),
+    [
+        (VOCABULARY, "#version: 0.2\na b\n", "merges.txt is not whole: it ends at line 3.* 'abc'"),
+        (VOCABULARY, "#version: 0.2\na b\nab", "merges.txt, line 3: 'ab' is not two tokens"),
+        (VOCABULARY, LFS, "merges.txt, line 1: 'version https://git-lfs"),
+        (VOCABULARY, MERGES + "b c\n", "merges.txt, line 4: 'b c' is not two tokens"),
+        (VOCABULARY | {"ab": 5}, MERGES, "no whole vocab.json.* not 0, 1, 2"),
+        (VOCABULARY | {"<|endoftext|>": 999}, MERGES, "no whole vocab.json.* not 0, 1, 2"),
+        ([*VOCABULARY], MERGES, "no whole vocab.json"),
+        ({k: v for k, v in VOCABULARY.items() if v < 258}, MERGES, "no <|endoftext|>, which ends"),
+    ],
+)
+def test_half_a_vocabulary_is_refused(tmp_path, vocabulary, merges, said):
+    said = said.replace("<|endoftext|>", re.escape("<|endoftext|>"))
+    with pytest.raises(CheckpointError, match=said):
+        load_gpt2_tokenizer(write_tokens(tmp_path, vocabulary, merges))
+
+
+def test_added_tokens_are_read(tmp_path):
+    write_tokens(tmp_path)
+    added = tmp_path / "added_tokens.json"
+    added.write_text(json.dumps({"<|b|>": 260, "<|a|>": 259}))
+    tokenizer = load_gpt2_tokenizer(tmp_path)
+    assert tokenizer.tokenize("ab<|a|>c") == ["ab", "<|a|>", "c"] and len(tokenizer) == 261
+    assert tokenizer.encode("<|b|><|endoftext|>") == [260, 258]
+    added.write_text(json.dumps({"<|a|>": 300}))
+    with pytest.raises(CheckpointError, match="added_tokens.json do not go on from"):
+        load_gpt2_tokenizer(tmp_path)
+
+
+def test_a_folder_with_only_tokenizer_json_has_its_tokens(tmp_path, copied, tokenizer):
+    small = load_gpt2_tokenizer(write_tokens(tmp_path)).backend_tokenizer
+    change_config(copied, vocab_size=50257)  # not a reason to take GPT-2's
+    small.add_tokens(["<|x|>"])
+    small.save(str(copied / "tokenizer.json"))
+    found = load_gpt2_tokenizer(copied)
+    assert found.tokenize("abc<|x|>") == ["abc", "<|x|>"] and len(found) == 260
+    assert found.eos_token_id == found.pad_token_id == 258 and found.padding_side == "left"
+    assert found.decode(found.encode(TRICKY[2])) == TRICKY[2]
+    (copied / "tokenizer.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="no whole tokenizer.json"):
+        load_gpt2_tokenizer(copied)
 
 
 def test_any_text_round_trips_and_the_vocabulary_is_that_of_gpt2(tokenizer):

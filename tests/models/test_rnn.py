@@ -137,3 +137,8 @@ def test_the_model_and_the_noise_decide_what_follows_the_given_tokens(cell):
     for t in range(3, 12):
         kept = to_numpy(filter_logits(logits[:, t - 1], temperature=0.8, top_k=4))
         assert np.array_equal((kept + noise[t]).argmax(axis=-1), found[t])
+    for wrong in (V, 999, -2):
+        with pytest.raises(ValueError, match=f"token ids are from -1 to {V - 1}, not {wrong}"):
+            generate(np.full((12, 2), wrong, "int32"), noise)
+    with pytest.raises(ValueError, match="but noise"):
+        generate(given, noise[1:])

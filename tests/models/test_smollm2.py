@@ -198,6 +198,7 @@ DAMAGED = {
     "bias": (dict, {"attention_bias": True}, "attention_bias is True, not False"),
     "head size": (dict, {"head_dim": 8}, "head_dim is 8, not 4"),
     "other model": (dict, {"model_type": "gpt2"}, "model_type is 'gpt2', not 'llama'"),
+    "tied how?": (dict, {"tie_word_embeddings": "false"}, "tie_embeddings must be True or False"),
     "half a config": (dict, {"vocab_size": None}, "lacks 'vocab_size'"),
 }
 
@@ -250,6 +251,12 @@ def test_damaged_files_are_refused(tmp_path):
         weights.write_bytes(whole[:size])
         with pytest.raises(CheckpointError, match="damaged or truncated"):
             smollm2.load_llama(folder)
+    twice = write_folder(tmp_path / "twice")
+    header = (twice / "model.safetensors").read_bytes()
+    header = header.replace(b"layers.1.input_layernorm", b"layers.0.input_layernorm")
+    (twice / "model.safetensors").write_bytes(header)
+    with pytest.raises(CheckpointError, match="layers.0.input_layernorm.weight' is there twice"):
+        smollm2.load_llama(twice)
     (folder / "config.json").write_text("{")
     with pytest.raises(CheckpointError, match="no whole config.json"):
         smollm2.load_llama(folder)

@@ -35,6 +35,20 @@ def test_gains_and_what_to_compare_them_with():
     assert len(plots.plot_gains(GAINS, title="t", xlabel="points")) == 1
 
 
+def test_ratios_stand_at_their_sizes_beside_a_line_at_one():
+    curves = {"one thread": {1: 0.5, 32: 1.2, 512: 2.0}, "two threads": {1: 0.4, 128: 1.5}}
+    panels = {"warm": curves, "cold": {"one thread": {1: 0.1}}}
+    first, second = plots.plot_ratios(panels, title="t", xlabel="x", ylabel="y")
+    assert [panel.get_title() for panel in (first, second)] == ["warm", "cold"]
+    even, *lines = first.lines
+    assert set(even.get_ydata()) == {1} and len(second.lines) == 2
+    for line, ratios in zip(lines, curves.values(), strict=True):
+        assert dict(zip(line.get_xdata(), line.get_ydata(), strict=True)) == ratios
+    assert [label.get_text() for label in first.get_xticklabels()] == ["1", "32", "128", "512"]
+    names = [label.get_text() for label in first.figure.legends[0].get_texts()]
+    assert names == ["one thread", "two threads"] and first.get_xscale() == "log"
+
+
 def draw(kind, count):
     """Return a figure of series m0, m1, ..."""
     x, labels = np.arange(3), {"title": "t", "xlabel": "x", "ylabel": "y"}

@@ -49,7 +49,8 @@ def train_bpe(texts: list[str], vocabulary_size: int) -> tuple[dict[str, int], l
     Of equally frequent pairs the one with the smaller ids is merged: left id first, then
     right id. Ids are given to the unknown token, the characters by code point, and the
     merges, in this order. The `tokenizers` library does the same. Return token to id, and the
-    merges in the order learned (Sennrich, Haddow and Birch 2016).
+    merges in the order learned (Sennrich, Haddow and Birch 2016). ValueError if the unknown token
+    and the characters are more than the vocabulary can hold.
 
     Example:
         >>> train_bpe(["low low owl"], 7)[1]
@@ -58,6 +59,8 @@ def train_bpe(texts: list[str], vocabulary_size: int) -> tuple[dict[str, int], l
     counts = Counter(piece for text in texts for piece in split_pieces(text))
     words = {piece: list(piece) for piece in counts}
     vocabulary = {token: i for i, token in enumerate([UNKNOWN, *sorted(set("".join(counts)))])}
+    if len(vocabulary) > vocabulary_size:
+        raise ValueError(f"{len(vocabulary)} characters do not fit into {vocabulary_size} tokens")
     pair_counts, holders, merges = Counter(), defaultdict(set), []
 
     def add(piece: str, sign: int) -> set:
@@ -145,11 +148,15 @@ WORDS = re.compile(r" ?[A-Za-z]+|'[a-z]+|[^A-Za-z]")  # the pieces, joined, are 
 def build_word_tokens(text: str, vocabulary_size: int) -> list[str]:
     """List every character of a text, then its most frequent words.
 
+    ValueError if there are more characters than the vocabulary can hold.
+
     Example:
         >>> build_word_tokens("to be to be", 6)
         [' ', 'b', 'e', 'o', 't', ' be']
     """
     characters = sorted(set(text))
+    if len(characters) > vocabulary_size:
+        raise ValueError(f"{len(characters)} characters do not fit into {vocabulary_size} tokens")
     counts = Counter(word for word in WORDS.findall(text) if len(word) > 1)
     ranked = sorted(counts, key=lambda word: (-counts[word], word))
     return [*characters, *ranked[: vocabulary_size - len(characters)]]

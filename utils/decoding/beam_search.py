@@ -3,7 +3,14 @@
 import numpy as np
 from keras import ops
 
-from utils.decoding.sampling import check_prompts, compile_with_weights, make_cache, pad_left
+from utils.decoding.sampling import (
+    check_prompts,
+    check_stop_tokens,
+    check_whole,
+    compile_with_weights,
+    make_cache,
+    pad_left,
+)
 
 
 class BeamSearch:
@@ -16,10 +23,11 @@ class BeamSearch:
     """
 
     def __init__(self, model, *, num_beams: int, length_penalty: float = 0.0, stop_tokens=()):
-        if num_beams < 1:
-            raise ValueError(f"num_beams must be at least 1, not {num_beams}")
+        check_whole("num_beams", num_beams, least=1)
+        if not np.isfinite(length_penalty):
+            raise ValueError(f"length_penalty must be a number, not {length_penalty}")
         self.model, self.num_beams, self.length_penalty = model, num_beams, length_penalty
-        self.stop_tokens = tuple(stop_tokens)
+        self.stop_tokens = check_stop_tokens(stop_tokens, model.config.vocabulary_size)
         self.search = compile_with_weights(model, self._search)
 
     def __call__(self, prompt, max_new_tokens: int) -> list[tuple[np.ndarray, float]]:
@@ -29,7 +37,7 @@ class BeamSearch:
         """
         config = self.model.config
         check_prompts([prompt], max_new_tokens, config.context_length, config.vocabulary_size)
-        longest = config.context_length - max_new_tokens
+        longest = config.context_length + 1 - max_new_tokens
         given, num_padding = pad_left([prompt] * self.num_beams, multiple=16, longest=longest)
         room = np.zeros((1, max_new_tokens), "int32")
         arrays = [ops.convert_to_tensor(array) for array in (given, room, num_padding)]
@@ -45,7 +53,7 @@ class BeamSearch:
     def _search(self, given, room, num_padding):
         """Return the new tokens (K, N), their log-probabilities (K,) and lengths (K,)."""
         (K, P), N, V = given.shape, room.shape[1], self.model.config.vocabulary_size
-        cache = make_cache(self.model, K, P + N)
+        cache = make_cache(self.model, K, P + N - 1)
         if P > 1:
             cache = self.model.compute_hidden_states(given[:, :-1], num_padding, cache)[1]
         stops = self.stop_tokens

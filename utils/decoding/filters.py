@@ -10,8 +10,9 @@ def filter_logits(logits, *, temperature: float = 1.0, top_k: int = 0, top_p: fl
 
     They are divided by the temperature: below 1 the likely tokens gain, above 1 the unlikely ones.
     The `top_k` most likely tokens are kept; 0 keeps all. Of these, the fewest tokens are kept that
-    together have at least the probability `top_p`; 1 keeps all. A token that is ruled out gets
-    about -1e9. Equal scores stay or go together. Raises ValueError if a setting is out of range.
+    together have at least the probability `top_p`; 1 keeps all. The likeliest gets 0, a token that
+    is ruled out minus infinity. Equal scores stay or go together. Raises ValueError if a setting is
+    out of range.
     Reference: Fan et al. 2018, Hierarchical Neural Story Generation (top-k); Holtzman et al. 2020,
     The Curious Case of Neural Text Degeneration, section 3.1 (top-p).
 
@@ -21,29 +22,53 @@ def filter_logits(logits, *, temperature: float = 1.0, top_k: int = 0, top_p: fl
         >>> keras.ops.convert_to_numpy(kept).round(3).tolist()
         [[0.625, 0.375, 0.0, 0.0]]
     """
-    if not (temperature > 0 and top_k >= 0 and 0 < top_p <= 1):
+    if not (0 < temperature < np.inf and top_k >= 0 and 0 < top_p <= 1):
         rule = "temperature must be above 0, top_k at least 0, top_p above 0 and at most 1"
         got = f"{temperature}, {top_k}, {top_p} (the most likely token: `top_k=1`)"
         raise ValueError(f"{rule}; got {got}")
-    logits = keras.ops.convert_to_tensor(logits) / temperature
-    size = logits.shape[-1]
+    logits = keras.ops.convert_to_tensor(logits)
+    logits = logits - keras.ops.max(logits, axis=-1, keepdims=True)  # a constant changes nothing
+    logits = keras.ops.where(logits < 0, logits / temperature, logits)
+    size, ruled_out = logits.shape[-1], -np.inf
     if 0 < top_k < size:
         ranked = keras.ops.sort(logits, axis=-1)
-        logits = keras.ops.where(logits < ranked[:, size - top_k :][:, :1], -1e9, logits)
+        logits = keras.ops.where(logits < ranked[:, size - top_k :][:, :1], ruled_out, logits)
     if top_p < 1:
         ranked = keras.ops.flip(keras.ops.sort(logits, axis=-1), axis=-1)
         probabilities = keras.ops.softmax(ranked)
         before = keras.ops.cumsum(probabilities, axis=-1) - probabilities
         least = keras.ops.min(keras.ops.where(before < top_p, ranked, 1e9), axis=-1, keepdims=True)
-        logits = keras.ops.where(logits < least, -1e9, logits)
+        logits = keras.ops.where(logits < least, ruled_out, logits)
     return logits
 
 
-def draw_gumbel(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+def drop_unlikely(logits, min_p: float):
+    """Rule out what has less than `min_p` times the probability of the likeliest token (min-p).
+
+    With the probabilities themselves, it is exercise 2 of notebook 02. Raises ValueError if `min_p`
+    is not above 0 and at most 1.
+    Reference: Nguyen et al. 2024, Turning Up the Heat: Min-p Sampling for Creative and Coherent LLM
+    Outputs, section 3.
+
+    Example:
+        >>> logits = np.log([[0.5, 0.3, 0.15, 0.05]])
+        >>> kept = keras.ops.softmax(drop_unlikely(logits, 0.5))
+        >>> keras.ops.convert_to_numpy(kept).round(3).tolist()
+        [[0.625, 0.375, 0.0, 0.0]]
+    """
+    if not 0 < min_p <= 1:
+        raise ValueError(f"min_p must be above 0 and at most 1, not {min_p}")
+    logits = ops.convert_to_tensor(logits)
+    least = ops.max(logits, axis=-1, keepdims=True) + np.log(min_p)
+    return ops.where(logits < least, -np.inf, logits)
+
+
+def draw_gumbel(shape: tuple[int, ...], seed: int | np.random.Generator = 0) -> np.ndarray:
     """Draw noise that turns the largest score into a random choice.
 
     `argmax(logits + noise)` is token v with probability `softmax(logits)[v]`. The noise is
-    drawn before a compiled loop starts, so the loop itself is free of chance.
+    drawn before a compiled loop starts, so the loop itself is free of chance. From a generator of
+    NumPy, parts that are drawn one after the other are the noise that is drawn at once.
     Reference: Maddison et al. 2014, A* Sampling, section 2.
     """
     return np.random.default_rng(seed).gumbel(size=shape).astype("float32")

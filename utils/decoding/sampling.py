@@ -1,9 +1,13 @@
 """Decoding: from the scores of the next token to a text. Built in notebooks 02 and 06.
 
+`write_plainly` is the loop to read; `Generator` is the same in one compiled program, with all that
+`filters` can do. `streaming` goes step by step and knows stop strings, `beam_search` looks further.
+
 Shapes: B texts generated side by side, T steps or tokens, V vocabulary, K beams.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import keras
 import numpy as np
@@ -12,6 +16,7 @@ from keras import ops
 from utils.backends import compile_function
 from utils.decoding import filters
 from utils.decoding.filters import draw_gumbel, filter_logits
+from utils.models.gpt2 import check_token_ids
 
 
 def round_up(length: int, multiple: int, most: int) -> int:
@@ -47,40 +52,55 @@ def make_cache(model, batch_size: int, length: int) -> tuple:
 
 def check_prompts(prompts: list, max_new_tokens: int, context_length: int, vocabulary_size: int):
     """Raise ValueError if a model cannot go on from these prompts."""
-    lengths = [len(prompt) for prompt in prompts]
+    lengths = [np.size(prompt) for prompt in prompts]
     if not lengths or min(lengths) < 1:
         way_out = "to begin from nothing, give the token that stands between texts, <|endoftext|>"
         raise ValueError(f"a prompt needs at least one token; {way_out}")
-    if max_new_tokens < 1:
-        raise ValueError(f"max_new_tokens must be at least 1, not {max_new_tokens}")
-    if max(lengths) + max_new_tokens > context_length:
+    for prompt in prompts:
+        check_token_ids(prompt, vocabulary_size)
+    check_whole("max_new_tokens", max_new_tokens, least=1)
+    if max(lengths) + max_new_tokens - 1 > context_length:  # the last new token is not read
         raise ValueError(
-            f"prompt and new tokens must fit in the context of {context_length} tokens; got "
-            f"{max(lengths)} and {max_new_tokens}: keep the end of the prompt, "
-            f"`prompt[-{max(context_length - max_new_tokens, 1)}:]`, or ask for fewer"
+            f"prompt and new tokens but the last must fit in the context of {context_length} "
+            f"tokens; got {max(lengths)} and {max_new_tokens}: keep the end of the prompt, "
+            f"`prompt[-{max(context_length + 1 - max_new_tokens, 1)}:]`, or ask for fewer"
         )
-    tokens = np.concatenate([np.asarray(prompt) for prompt in prompts])
-    if tokens.dtype.kind not in "iu" or tokens.min() < 0 or tokens.max() >= vocabulary_size:
-        raise ValueError(f"token ids are whole numbers from 0 to {vocabulary_size - 1}")
+
+
+def check_whole(name: str, number: int, *, least: int) -> None:
+    """Raise ValueError if a setting is no whole number, or too small."""
+    if isinstance(number, bool) or number != int(number) or number < least:
+        raise ValueError(f"{name} must be a whole number, at least {least}, not {number!r}")
 
 
 def check_settings(
-    temperature: float, top_k: int, top_p: float, repetition_penalty: float
+    temperature: float, top_k: int, top_p: float, min_p: float, repetition_penalty: float
 ) -> dict[str, float]:
     """Return the arguments of `filter_logits`; refuse what is out of range or has no effect.
 
     Temperature 0 takes the likeliest token, so no token can be filtered out beside it.
     """
-    if not repetition_penalty > 0:
+    if not 0 < repetition_penalty < np.inf:
         raise ValueError(f"repetition_penalty must be above 0 (1: none), not {repetition_penalty}")
+    check_whole("top_k", top_k, least=0)
     settings = {"temperature": temperature or 1.0, "top_k": top_k, "top_p": top_p}
-    filter_logits(np.zeros((1, 2), "float32"), **settings)
-    if temperature == 0 and (top_k > 1 or top_p != 1):
+    choose_from = filter_logits(np.zeros((1, 2), "float32"), **settings)
+    if min_p != 0:
+        filters.drop_unlikely(choose_from, min_p)
+    if temperature == 0 and (top_k > 1 or top_p != 1 or min_p != 0):
         raise ValueError(
-            f"temperature=0 takes the likeliest token, so top_k={top_k} and top_p={top_p} have no "
-            "effect; leave them out, or choose a temperature above 0"
+            f"temperature=0 takes the likeliest token, so top_k={top_k}, top_p={top_p}, "
+            f"min_p={min_p} have no effect; leave them out, or choose a temperature above 0"
         )
     return settings
+
+
+def check_stop_tokens(stop_tokens, vocabulary_size: int) -> tuple[int, ...]:
+    """Return the ids of the tokens that end a text; ValueError if one is that of no token."""
+    for token in stop_tokens:
+        if token not in range(vocabulary_size):
+            raise ValueError(f"stop_tokens are ids from 0 to {vocabulary_size - 1}, not {token!r}")
+    return tuple(map(int, stop_tokens))
 
 
 def cut_at_stop(new: np.ndarray, stop_tokens) -> list[np.ndarray]:
@@ -110,6 +130,24 @@ def compile_with_weights(model, function):
     return lambda *arguments: compiled([variable.value for variable in variables], *arguments)
 
 
+def write_plainly(model, prompts: list, max_new_tokens: int) -> np.ndarray:
+    """Return the likeliest new tokens (B, max_new_tokens) of a GPT-2 or Llama: a plain loop.
+
+    The first step reads the prompts, each later one a token.
+    """
+    config = model.config
+    check_prompts(prompts, max_new_tokens, config.context_length, config.vocabulary_size)
+    read, num_padding = pad_left(prompts)
+    length, new, t = read.shape[1] + max_new_tokens - 1, [], 0
+    cache = getattr(model, "make_cache", partial(make_cache, model))(len(read), length)
+    while len(new) < max_new_tokens:
+        x, cache = model.compute_hidden_states(read, num_padding, cache, t)
+        t += read.shape[1]
+        new.append(ops.convert_to_numpy(ops.argmax(model.compute_logits(x[:, -1]), axis=-1)))
+        read = new[-1][:, None]
+    return np.stack(new, axis=1)
+
+
 class Generator:
     """Generate text with a `utils.models.gpt2.GPT2` in one compiled loop.
 
@@ -119,9 +157,9 @@ class Generator:
     model is trained.
 
     Temperature 0 chooses the most likely token; for more, and `top_k`, `top_p`, see
-    `filter_logits`; for `repetition_penalty`, see `penalise_repetition`. No n-gram of
-    `no_repeat_ngram_size` tokens may occur twice in a text; 0 allows all. `stop_tokens` are ids of
-    tokens that end a text. Raises ValueError if a setting is out of range.
+    `filter_logits`, for `min_p` `drop_unlikely`, for `repetition_penalty` `penalise_repetition`. No
+    n-gram of `no_repeat_ngram_size` tokens may occur twice in a text; 0 allows all. `stop_tokens`
+    are ids of tokens that end a text. Raises ValueError if a setting is out of range.
     """
 
     def __init__(
@@ -131,16 +169,16 @@ class Generator:
         temperature: float = 0.0,
         top_k: int = 0,
         top_p: float = 1.0,
+        min_p: float = 0.0,
         repetition_penalty: float = 1.0,
         no_repeat_ngram_size: int = 0,
         stop_tokens: tuple[int, ...] = (),
     ):
-        settings = check_settings(temperature, top_k, top_p, repetition_penalty)
-        self.filters = settings | {"temperature": temperature}
-        if no_repeat_ngram_size < 0:
-            raise ValueError(f"no_repeat_ngram_size is at least 0, not {no_repeat_ngram_size}")
+        self.filters = check_settings(temperature, top_k, top_p, min_p, repetition_penalty)
+        check_whole("no_repeat_ngram_size", no_repeat_ngram_size, least=0)
         self.model, self.penalty, self.n = model, repetition_penalty, no_repeat_ngram_size
-        self.stop_tokens = tuple(stop_tokens)
+        self.greedy, self.min_p = temperature == 0, min_p
+        self.stop_tokens = check_stop_tokens(stop_tokens, model.config.vocabulary_size)
         self.read_prompts = compile_with_weights(model, self._read_prompts)
         self.choose_tokens = compile_with_weights(model, self._choose_tokens)
 
@@ -151,7 +189,7 @@ class Generator:
         which temperature 0 does not use, or the `noise` itself, shape (max_new_tokens, B, V).
         Raises ValueError if a prompt is empty, or there are more tokens than the context holds.
         """
-        parts = self.stream(prompts, max_new_tokens, num_tokens=max_new_tokens, **chance)
+        parts = self.stream(prompts, max_new_tokens, num_tokens=32, **chance)
         return cut_at_stop(np.concatenate(list(parts), axis=1), self.stop_tokens)
 
     def stream(
@@ -159,38 +197,52 @@ class Generator:
     ) -> Iterator[np.ndarray]:
         """Generate as `__call__` does and yield every few tokens as they come: (B, num_tokens).
 
-        There are fewer at the end. After its stop token, a text repeats that token.
+        There are fewer at the end. After its stop token, a text repeats that token. The noise of
+        no more than `num_tokens` steps is in memory.
         """
         config = self.model.config
         check_prompts(prompts, max_new_tokens, config.context_length, config.vocabulary_size)
+        check_whole("num_tokens", num_tokens, least=1)
         # Lengths are rounded up, so that few programs are compiled; padding changes nothing.
-        longest = config.context_length - max_new_tokens
+        longest = config.context_length + 1 - max_new_tokens
         given, num_padding = pad_left(prompts, multiple=16, longest=longest)
         B, P = given.shape
         room = round_up(max_new_tokens, 32, config.context_length - P)
-        if self.filters["temperature"] == 0:
-            noise = np.zeros((1, 1, 1), "float32")
-        else:
-            if noise is None:
-                noise = draw_gumbel((max_new_tokens, B, config.vocabulary_size), seed)
-            noise = np.pad(noise, ((0, room - max_new_tokens), (0, 0), (0, 0)))
-        arrays = given, np.pad(given, ((0, 0), (0, room))), num_padding, noise
-        given, tokens, num_padding, noise = map(ops.convert_to_tensor, arrays)
+        shape = (max_new_tokens, B, config.vocabulary_size)
+        noise = self.split_noise(noise, seed, shape, num_tokens)
+        arrays = given, np.pad(given, ((0, 0), (0, room))), num_padding
+        given, tokens, num_padding = map(ops.convert_to_tensor, arrays)
         cache, seen = self.read_prompts(given, tokens, num_padding)
-        first = t = ops.convert_to_tensor(P, "int32")
+        t = ops.convert_to_tensor(P, "int32")
         state = (t, tokens, ops.zeros((B,), "bool"), seen, cache)
-        for start in range(P, P + max_new_tokens, num_tokens):
-            end = ops.convert_to_tensor(min(start + num_tokens, P + max_new_tokens), "int32")
-            state = self.choose_tokens(state, first, end, num_padding, noise)
+        for start, part in zip(range(P, P + max_new_tokens, num_tokens), noise, strict=False):
+            ends = start, min(start + num_tokens, P + max_new_tokens)
+            first, end = (ops.convert_to_tensor(t, "int32") for t in ends)
+            state = self.choose_tokens(state, first, end, num_padding, part)
             t, tokens, done = (ops.convert_to_numpy(part) for part in state[:3])
             yield tokens[:, start : int(t)]
             if done.all():
                 return
 
+    def split_noise(self, noise, seed: int, shape: tuple[int, ...], size: int) -> Iterator:
+        """Yield the noise of `size` steps at a time; ValueError if some is given, but wrong."""
+        if noise is not None and (self.greedy or np.shape(noise) != shape):
+            none = "none at temperature 0, and above it " if self.greedy else ""
+            raise ValueError(f"noise has {none}shape {shape}, not {np.shape(noise)}")
+        random, (T, *step) = np.random.default_rng(seed), shape
+        for start in range(0, T, size):
+            if self.greedy:
+                part = np.zeros((1, 1, 1), "float32")
+            elif noise is None:
+                part = draw_gumbel((size, *step), random)
+            else:
+                part = np.resize(noise[start : start + size], (size, *step))
+            yield ops.convert_to_tensor(part, "float32")
+
     def _read_prompts(self, given, tokens, num_padding):
         """Return the cache after all but the last tokens, and which tokens were seen."""
         B, P = given.shape
-        cache = make_cache(self.model, B, tokens.shape[1])
+        cache = make_cache(self.model, B, min(tokens.shape[1], self.model.config.context_length))
         if P > 1:
             cache = self.model.compute_hidden_states(given[:, :-1], num_padding, cache)[1]
         seen = ops.zeros((B, 1), "bool")
@@ -214,9 +266,12 @@ class Generator:
                 logits = filters.penalise_repetition(logits, seen, self.penalty)
             if self.n:
                 repeated = filters.find_repeated_ngrams(tokens, num_padding, t, self.n, V)
-                logits = ops.where(repeated, -1e9, logits)
-            if self.filters["temperature"] > 0:
-                logits = filter_logits(logits, **self.filters) + noise[t - first]
+                logits = ops.where(repeated, -1e9, logits)  # not minus infinity: of all, one wins
+            if not self.greedy:
+                logits = filter_logits(logits, **self.filters)
+                if self.min_p:
+                    logits = filters.drop_unlikely(logits, self.min_p)
+                logits = logits + noise[t - first]
             chosen = ops.cast(ops.argmax(logits, axis=-1), "int32")
             if self.stop_tokens:
                 chosen = ops.where(done, last[:, 0], chosen)
@@ -240,6 +295,9 @@ def build_generator(model: keras.Model, **settings):
     score = model.get_layer("logits")
 
     def generate(given, noise):
+        if tuple(noise.shape[:2]) != tuple(given.shape):
+            raise ValueError(f"given tokens {given.shape}, but noise {noise.shape[:2]}")
+
         def step(t, carry):
             token_ids, logits, states = carry
             chosen = keras.ops.argmax(filter_logits(logits, **settings) + noise[t], axis=-1)
@@ -252,4 +310,4 @@ def build_generator(model: keras.Model, **settings):
         start = (given, keras.ops.zeros_like(noise[0]), states)
         return keras.ops.fori_loop(0, given.shape[0], step, start)[0]
 
-    return compile_function(generate)
+    return compile_function(generate, ids=range(-1, embedding.input_dim))

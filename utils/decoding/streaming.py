@@ -14,8 +14,14 @@ import numpy as np
 from keras import ops
 
 from utils.backends import compile_function, compile_graph, read_variables
-from utils.decoding.filters import filter_logits, penalise_repetition
-from utils.decoding.sampling import check_prompts, check_settings, cut_at_stop, pad_left
+from utils.decoding.filters import drop_unlikely, filter_logits, penalise_repetition
+from utils.decoding.sampling import (
+    check_prompts,
+    check_settings,
+    check_stop_tokens,
+    cut_at_stop,
+    pad_left,
+)
 
 MOST_AT_ONCE = 256  # tokens of a prompt
 
@@ -49,6 +55,7 @@ class StepGenerator:
         temperature: 0 chooses the most likely token; see `filter_logits` for more than 0.
         top_k: as in `filter_logits`.
         top_p: as in `filter_logits`.
+        min_p: as in `drop_unlikely`; 0 keeps all.
         repetition_penalty: see `penalise_repetition`.
         stop_tokens: ids of tokens that end a text.
 
@@ -63,12 +70,14 @@ class StepGenerator:
         temperature: float = 0.0,
         top_k: int = 0,
         top_p: float = 1.0,
+        min_p: float = 0.0,
         repetition_penalty: float = 1.0,
         stop_tokens: tuple[int, ...] = (),
     ):
-        self.filters = check_settings(temperature, top_k, top_p, repetition_penalty)
-        self.greedy, self.penalty = temperature == 0, repetition_penalty
-        self.model, self.stop_tokens = model, np.array(stop_tokens, "int32")
+        self.filters = check_settings(temperature, top_k, top_p, min_p, repetition_penalty)
+        self.greedy, self.penalty, self.min_p = temperature == 0, repetition_penalty, min_p
+        self.stop_tokens = check_stop_tokens(stop_tokens, model.config.vocabulary_size)
+        self.model = model
         self.blocks = share_program(model.blocks)
         (self.score,) = share_program([model.token_embedding], model.compute_logits)
         self.step = compile_graph(self.read)
@@ -93,8 +102,7 @@ class StepGenerator:
             ValueError: an empty prompt, or more tokens than the context holds.
         """
         config = self.model.config
-        # The last new token is not read.
-        check_prompts(prompts, max_new_tokens, config.context_length + 1, config.vocabulary_size)
+        check_prompts(prompts, max_new_tokens, config.context_length, config.vocabulary_size)
         given, num_padding = pad_prompts(prompts, config.context_length)
         (B, P), random = given.shape, np.random.default_rng(seed)
         seen = np.zeros((B, config.vocabulary_size), bool)
@@ -137,7 +145,8 @@ class StepGenerator:
             logits = penalise_repetition(logits, seen, self.penalty)
         if not self.greedy:
             noise = random.gumbel(size=seen.shape).astype("float32")
-            logits = filter_logits(logits, **self.filters) + noise
+            logits = filter_logits(logits, **self.filters)
+            logits = (drop_unlikely(logits, self.min_p) if self.min_p else logits) + noise
         return ops.convert_to_numpy(logits).argmax(axis=-1).astype("int32")
 
 

@@ -36,7 +36,7 @@ def build_greedy_decoder(model: keras.Model, length: int):
         carry = (token_ids, keras.ops.full_like(token_ids[0], START), states)
         return keras.ops.transpose(keras.ops.fori_loop(0, length, step, carry)[0])
 
-    return compile_function(decode)
+    return compile_function(decode, ids=range(model.get_layer("source_embedding").input_dim))
 
 
 def choose_prefixes(totals, last, nats):
@@ -93,7 +93,7 @@ def build_beam_decoder(model: keras.Model, length: int, beam_width: int, *, pena
         order = keras.ops.repeat(order[:, :, None], length, axis=2)
         return keras.ops.take_along_axis(token_ids, order, axis=1), scores
 
-    return compile_function(decode)
+    return compile_function(decode, ids=range(model.get_layer("source_embedding").input_dim))
 
 
 def translate(decode, source_ids: np.ndarray, *, batch_size: int = 256) -> np.ndarray:
@@ -160,4 +160,5 @@ def build_prefix_decoder(model: keras.Model, length: int, beam_width: int = 1):
         carry = keras.ops.while_loop(go_on, step, (0, token_ids, totals))
         return keras.ops.reshape(carry[1][:, 1:], (B, K, length)), carry[2]
 
-    return compile_function(decode)
+    tokens = model.get_layer("encoder").get_layer("source_embedding").tokens
+    return compile_function(decode, ids=range(tokens.shape[0]))

@@ -17,7 +17,7 @@ from utils.models.gpt2 import GPT2, SIZES, GPT2Config
 from utils.results import write_json
 
 CHECKPOINT_FILES = ["config.json", "*.safetensors", "*.index.json", "vocab.json", "merges.txt"]
-CHECKPOINT_FILES += ["tokenizer.json"]
+CHECKPOINT_FILES += ["tokenizer.json", "added_tokens.json"]
 FIXED = {  # what config.json may say about GPT-2, and has to say if it does
     "model_type": ("gpt2",),
     "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
@@ -28,12 +28,32 @@ FIXED = {  # what config.json may say about GPT-2, and has to say if it does
     "tie_word_embeddings": (True,),
 }
 SIZE_NAMES = ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")  # of a GPT2Config
-TOKENS = "wte.weight"  # the name of the largest array
+FOREIGN = ("quantization_config", "pruned_heads")  # what it may not say
+TOKENS, OUTPUT = "wte.weight", "lm_head.weight"  # names: of the largest array, of one tied to it
+DTYPES = {"float32": "F32", "float16": "F16"}  # in which weights are kept
+END = "<|endoftext|>"
 TURNED = (".c_attn.weight", ".c_proj.weight", ".c_fc.weight")  # rows there are columns here
 
 
 class CheckpointError(RuntimeError):
     """A checkpoint could not be had or is not one of GPT-2; the message says why."""
+
+
+def parse_json(text: str | bytes):
+    """Return what a JSON text holds; ValueError if it is damaged, or names something twice."""
+
+    def build(pairs):
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names):
+            raise ValueError(f"{max(names, key=names.count)!r} is there twice")
+        return dict(pairs)
+
+    return json.loads(text, object_pairs_hook=build)
+
+
+def read_json(path: Path):
+    """Return what a JSON file holds; errors as those of `parse_json`."""
+    return parse_json(path.read_text(encoding="utf-8-sig"))
 
 
 def find_checkpoint(source: str | Path, *, timeout: float = 5) -> Path:
@@ -78,10 +98,13 @@ def read_config(folder: Path) -> GPT2Config:
     """Read the sizes from a config.json; CheckpointError if the model is not built as GPT-2 is."""
     path = Path(folder) / "config.json"
     try:
-        found = json.loads(path.read_text(encoding="utf8"))
+        found = read_json(path)
         for key, allowed in FIXED.items():
             if found.get(key, None if key == "model_type" else allowed[0]) not in allowed:
                 raise ValueError(f"{key} is {found.get(key)!r}, in GPT-2 it is {allowed[0]!r}")
+        for key in FOREIGN:
+            if found.get(key):
+                raise ValueError(f"{key} is {found[key]!r}, and GPT-2 has none")
         if found.get("n_inner") not in (None, 4 * found["n_embd"]):
             raise ValueError(f"n_inner is {found['n_inner']}, in GPT-2 it is 4 * n_embd")
         return GPT2Config(*(found[name] for name in SIZE_NAMES), found.get("resid_pdrop", 0.0))
@@ -116,7 +139,7 @@ def list_weight_files(folder: Path) -> list[Path]:
         return [single]
     if index.exists():
         try:
-            names = set(json.loads(index.read_text(encoding="utf8"))["weight_map"].values())
+            names = set(read_json(index)["weight_map"].values())
         except (ValueError, KeyError, TypeError, AttributeError):
             raise CheckpointError(f"{index} is damaged: it names no weights") from None
         for name in names:
@@ -169,8 +192,9 @@ def find_arrays(folder: Path) -> dict[str, tuple[Path, str]]:
             keys = list(tensors.keys())
         for key in keys:
             name = key.removeprefix("transformer.")
-            # Left out: the mask of old checkpoints; the output, which is tied.
-            if not name.endswith((".attn.bias", ".attn.masked_bias", "lm_head.weight")):
+            if name in places:
+                raise CheckpointError(f"{path}: the weights of {name!r} are there twice")
+            if not name.endswith((".attn.bias", ".attn.masked_bias")):  # masks of old checkpoints
                 places[name] = path, key
     return places
 
@@ -181,6 +205,15 @@ def read_weights(model: GPT2, folder: Path, *, but: str | None = None) -> None:
     Raises CheckpointError if a file is damaged, or its weights are not those of this model.
     """
     named, places = name_weights(model), find_arrays(folder)
+    if OUTPUT in places and TOKENS in places:
+        shape = tuple(named[TOKENS].shape)
+        tokens, output = (read_array(*places[name], shape) for name in (TOKENS, OUTPUT))
+        if not np.array_equal(tokens, output):  # a copy is harmless
+            raise CheckpointError(
+                f"{folder} holds an output of its own, {OUTPUT!r}; that of GPT-2 is the table of "
+                "the tokens (tie_word_embeddings)"
+            )
+        del places[OUTPUT], tokens, output
     if foreign := places.keys() - named:
         path, key = places[min(foreign)]
         raise CheckpointError(f"{path} holds {key!r}, which GPT-2 does not have")
@@ -200,19 +233,25 @@ def read_array(path: Path, key: str, shape: tuple[int, ...]) -> np.ndarray:
     """
     with open_arrays(path) as tensors:
         stored, where = tensors.get_slice(key), f"{key!r} in {path}"
-        if stored.get_dtype() == "BF16":
-            rule = "save the checkpoint as float32 or float16"
-            raise CheckpointError(f"{where} is stored as bfloat16; {rule}")
+        if stored.get_dtype() not in DTYPES.values():
+            rule = f"save the checkpoint as {' or '.join(DTYPES)}"
+            raise CheckpointError(f"{where} is stored as {stored.get_dtype()}; {rule}")
         if (found := tuple(stored.get_shape())) != shape:
             raise CheckpointError(f"{where} has shape {found}; by config.json it is {shape}")
-        return tensors.get_tensor(key)
+        array = tensors.get_tensor(key)
+    if not np.isfinite(array.sum(dtype="float32")):
+        raise CheckpointError(f"{where} holds what is no number")
+    return array
 
 
 def save_gpt2(model: GPT2, folder: str | Path, *, dtype: str = "float32") -> None:
     """Write a checkpoint that `load_gpt2` and `transformers` read; "float16" halves the file.
 
-    The last token of the vocabulary is named as the one that begins and ends a text.
+    The last token of the vocabulary is named as the one that begins and ends a text. ValueError if
+    the `dtype` is another.
     """
+    if dtype not in DTYPES:
+        raise ValueError(f"a checkpoint is kept in {' or '.join(DTYPES)}, not in {dtype!r}")
     last, dropout = model.config.vocabulary_size - 1, model.config.dropout
     config = {key: allowed[0] for key, allowed in FIXED.items()}
     config["architectures"] = ["GPT2LMHeadModel"]
@@ -232,38 +271,92 @@ def save_gpt2(model: GPT2, folder: str | Path, *, dtype: str = "float32") -> Non
 
 
 def is_without_vocabulary(folder: Path) -> bool:
-    """Return whether a folder holds a model of GPT-2's tokens, but not the tokens."""
-    if (folder / "vocab.json").exists() or not (folder / "config.json").exists():
+    """Return whether a folder holds a model of GPT-2's tokens, but no tokens."""
+    if not (folder / "config.json").exists() or any(folder.glob("*token*")):
+        return False
+    if (folder / "vocab.json").exists() or (folder / "merges.txt").exists():
         return False
     return read_config(folder).vocabulary_size == SIZES["gpt2"].vocabulary_size
 
 
-def load_gpt2_tokenizer(source: str | Path | None = None):
-    """Return a `transformers.GPT2TokenizerFast`; padding goes left, as generation needs it.
+def read_vocabulary(path: Path) -> dict[str, int]:
+    """Return a vocab.json; ValueError if its ids are not 0, 1, 2, ..., each once."""
+    vocabulary = read_json(path)
+    if sorted(vocabulary.values()) != list(range(len(vocabulary))):
+        raise ValueError(f"the ids of its {len(vocabulary)} tokens are not 0, 1, 2, ..., each once")
+    return vocabulary
 
-    It is made of the vocab.json and merges.txt of a folder; CheckpointError if one is missing or
-    damaged. GPT-2's own, from a package, are taken if no folder is named, or one that has none but
-    a model of as many tokens.
+
+def read_merges(path: Path, vocabulary: dict[str, int]) -> list[tuple[str, str]]:
+    """Return a merges.txt; CheckpointError if it is not all there, or of another vocabulary."""
+    lines, merges = path.read_text(encoding="utf-8-sig").split("\n"), []
+    for number, line in enumerate(lines, 1):
+        pair = tuple(line.split())
+        if not pair or line.startswith("#version:"):
+            continue
+        if len(pair) != 2 or not {*pair, "".join(pair)} <= vocabulary.keys():
+            rule = "two tokens of vocab.json that make a third one"
+            raise CheckpointError(f"{path}, line {number}: {line[:40]!r} is not {rule}")
+        merges.append(pair)
+    made = {"".join(pair) for pair in merges}
+    for token in vocabulary.keys() - made:
+        if len(token) > 1 and not (token[0] in "<[" and token[-1] in ">]"):  # <|endoftext|>, [PAD]
+            said = f"{path} is not whole: it ends at line {len(lines)}, and nothing makes {token!r}"
+            raise CheckpointError(said)
+    return merges
+
+
+def read_tokenizer_file(path: Path):
+    """Return the tokenizer of a tokenizer.json; CheckpointError if it is damaged."""
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the library has no type of its own
+        raise CheckpointError(f"{path.parent} has no whole tokenizer.json ({error})") from None
+
+
+def load_gpt2_tokenizer(source: str | Path | None = None):
+    """Return a fast tokenizer of `transformers`; padding goes left, as generation needs it.
+
+    It is that of a folder's tokenizer.json, or else made of vocab.json, merges.txt and
+    added_tokens.json; CheckpointError if one is missing or damaged, or there is no <|endoftext|>.
+    GPT-2's own, from a package, is taken if no folder is named, or one that has none but a model
+    of as many tokens.
 
     Example:
         >>> load_gpt2_tokenizer().tokenize("Hello world")
         ['Hello', 'Ġworld']
     """
-    from transformers import GPT2TokenizerFast
+    from transformers import GPT2TokenizerFast, PreTrainedTokenizerFast
 
     from utils.data.registry import fetch
 
-    names = ("vocab.json", "merges.txt")
     if source is None or is_without_vocabulary(Path(source)):
         files = fetch("gpt2-vocabulary")
     else:
+        names = ("tokenizer.json", "vocab.json", "merges.txt", "added_tokens.json")
         files = {name: Path(source) / name for name in names}
-    try:
-        vocabulary = json.loads(files[names[0]].read_text(encoding="utf8"))
-        lines = files[names[1]].read_text(encoding="utf8").split("\n")
-    except (OSError, ValueError) as error:
-        said = f"{source} has no whole vocab.json and merges.txt ({error})"
-        raise CheckpointError(said) from None
-    merges = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version:")]
-    end = "<|endoftext|>"
-    return GPT2TokenizerFast(vocab=vocabulary, merges=merges, pad_token=end, padding_side="left")
+    if "tokenizer.json" in files and files["tokenizer.json"].exists():
+        found = read_tokenizer_file(files["tokenizer.json"])
+        build, parts = PreTrainedTokenizerFast, {"tokenizer_object": found}
+        vocabulary, added = found.get_vocab(), {}
+    else:
+        try:
+            vocabulary, added = read_vocabulary(files["vocab.json"]), {}
+            merges = read_merges(files["merges.txt"], vocabulary)
+            if "added_tokens.json" in files and files["added_tokens.json"].exists():
+                added = read_json(files["added_tokens.json"])
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            lack = f"{source} has no whole vocab.json and merges.txt, nor a tokenizer.json"
+            raise CheckpointError(f"{lack} ({error})") from None
+        build, parts = GPT2TokenizerFast, {"vocab": vocabulary, "merges": merges}
+    if END not in vocabulary.keys() | added:
+        raise CheckpointError(f"{source} has no {END}, which ends a text, among its tokens")
+    names = dict.fromkeys(("bos_token", "eos_token", "unk_token", "pad_token"), END)
+    tokenizer = build(**parts, **names, padding_side="left")
+    tokenizer.add_tokens(sorted(added, key=added.get), special_tokens=True)
+    if tokenizer.convert_tokens_to_ids([*added]) != [*added.values()]:
+        rule = "the ids of added_tokens.json do not go on from those of vocab.json"
+        raise CheckpointError(f"{source}: {rule}")
+    return tokenizer

@@ -26,11 +26,16 @@ class GPT2Config:
 
     def __post_init__(self):
         sizes = dataclasses.astuple(self)[:5]
-        if not all(isinstance(size, int) and size > 0 for size in sizes):
+        if not all(type(size) is int and size > 0 for size in sizes):
             raise ValueError(f"every size of a GPT-2 must be a whole number above 0, not {self}")
         if self.hidden_dim % self.num_heads:
             got = f"{self.hidden_dim} and {self.num_heads}"
             raise ValueError(f"hidden_dim must be a multiple of num_heads; got {got}")
+        if not (type(self.dropout) in (int, float) and 0 <= self.dropout < 1):
+            rule = "dropout (in config.json resid_pdrop) must be a number from 0 to below 1"
+            raise ValueError(f"{rule}, not {self.dropout!r}")
+        if not self.initializer_range >= 0:
+            raise ValueError(f"initializer_range must be at least 0, not {self.initializer_range}")
 
 
 SIZES = {  # as published, named as on the Hugging Face hub
@@ -242,6 +247,21 @@ def check_length(length: int, config: GPT2Config) -> int:
     return length
 
 
+def check_token_ids(token_ids, vocabulary_size: int) -> np.ndarray:
+    """Return token ids as an array; ValueError if they are no list of some that there are.
+
+    A compiled program would take the last token for one that is above it.
+    """
+    token_ids = np.asarray(token_ids)
+    if token_ids.ndim != 1 or token_ids.dtype.kind not in "iu":
+        raise ValueError(f"a text is a list of token ids, whole numbers; got {token_ids!r:.80}")
+    wrong = token_ids[(token_ids < 0) | (token_ids >= vocabulary_size)]
+    if len(wrong):
+        rule = f"token ids are whole numbers from 0 to {vocabulary_size - 1}"
+        raise ValueError(f"{rule}, not {wrong[0]}")
+    return token_ids
+
+
 def compute_token_bits(model: GPT2, token_ids: np.ndarray, *, stride=None, batch_size=None):
     """Return how many bits each token of a text (N,) but the first costs, shape (N - 1,).
 
@@ -249,10 +269,16 @@ def compute_token_bits(model: GPT2, token_ids: np.ndarray, *, stride=None, batch
     (half the context if None) after the one before it. Every token but the first is counted once,
     in the first window that has it, so all but the first window's tokens have context_length -
     `stride` tokens or more before them: the smaller the stride, the truer and slower. `batch_size`
-    windows are read side by side; what 64 MB of scores allow if None.
+    windows are read side by side; what 64 MB of scores allow if None. ValueError if nothing is to
+    be predicted, or the windows would leave gaps.
     """
+    token_ids = check_token_ids(token_ids, model.config.vocabulary_size)
     N, T = len(token_ids) - 1, model.config.context_length
-    stride, T = stride or T // 2, min(T, N)
+    stride = T // 2 if stride is None else stride
+    if N < 1 or stride not in range(1, T + 1):
+        rule = f"there must be 2 tokens or more to predict one, and a stride from 1 to {T}"
+        raise ValueError(f"{rule}; got {N + 1} tokens and {stride}")
+    T = min(T, N)
     batch_size = batch_size or max(1, 2**24 // (T * model.config.vocabulary_size))
     starts = np.append(np.arange(0, N - T, stride), N - T)  # of the windows; the last ends the text
     bits = np.zeros(N)

@@ -61,11 +61,13 @@ class LlamaConfig:
                 f"num_key_value_heads; got {self.hidden_dim}, {self.num_heads} and "
                 f"{self.num_key_value_heads}"
             )
-        if not (self.rope_base > 1 and self.epsilon > 0):
+        if not (1 < self.rope_base < np.inf and self.epsilon > 0 and self.initializer_range >= 0):
             raise ValueError(
-                "rope_base must be above 1 and epsilon above 0; got "
-                f"{self.rope_base} and {self.epsilon}"
+                "rope_base must be above 1, epsilon above 0 and initializer_range at least 0; got "
+                f"{self.rope_base}, {self.epsilon} and {self.initializer_range}"
             )
+        if type(self.tie_embeddings) is not bool:
+            raise ValueError(f"tie_embeddings must be True or False, not {self.tie_embeddings!r}")
 
     @property
     def head_dim(self) -> int:

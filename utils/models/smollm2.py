@@ -10,7 +10,6 @@ Reference:
 
 import dataclasses
 import importlib.util
-import json
 import struct
 from pathlib import Path
 from unittest import mock
@@ -19,7 +18,14 @@ import numpy as np
 import psutil
 
 from utils.data.registry import fetch
-from utils.models.checkpoints import CheckpointError, find_checkpoint, list_weight_files
+from utils.models.checkpoints import (
+    CheckpointError,
+    find_checkpoint,
+    list_weight_files,
+    parse_json,
+    read_json,
+    read_tokenizer_file,
+)
 from utils.models.llama import Llama, LlamaConfig
 
 NAME = "smollm2-135m"
@@ -341,15 +347,14 @@ class HubFolder:
     def __init__(self, path: str | Path):
         self.path, self.arrays = Path(path), {}
         try:
-            text = (self.path / "config.json").read_text(encoding="utf8")
-            self.facts = dict(json.loads(text))
+            self.facts = dict(read_json(self.path / "config.json"))
         except (OSError, ValueError, TypeError) as error:
             raise CheckpointError(f"{path} has no whole config.json ({error})") from None
         for file in list_weight_files(self.path):
             try:
                 with open(file, "rb") as stream:
                     (size,) = struct.unpack("<Q", stream.read(8))
-                    header = json.loads(stream.read(size))
+                    header = parse_json(stream.read(size))
                 header.pop("__metadata__", None)
                 for name, entry in header.items():
                     first, end = (8 + size + offset for offset in entry["data_offsets"])
@@ -419,12 +424,7 @@ class HubFolder:
 
     def read_tokenizer(self):
         """Return the tokenizer."""
-        from tokenizers import Tokenizer
-
-        try:
-            return Tokenizer.from_file(str(self.path / "tokenizer.json"))
-        except Exception as error:  # the library has no type of its own
-            raise CheckpointError(f"{self.path} has no whole tokenizer.json ({error})") from None
+        return read_tokenizer_file(self.path / "tokenizer.json")
 
 
 # Text

@@ -90,6 +90,30 @@ def plot_curves(
     return _finish(axes, {}, title=title, xlabel=xlabel, ylabel=ylabel, yscale=scale)
 
 
+def plot_ratios(
+    panels: dict[str, dict[str, dict[int, float]]], *, title: str, xlabel: str, ylabel: str
+) -> list[Axes]:
+    """Draw how many times faster something is, by size, one line a setting; a line at 1: as fast.
+
+    A panel maps the name of a setting to its ratio at each size.
+    """
+    figure, (axes,) = _start_panels(len(panels), 4.2 * len(panels), 4.6)
+    for panel, (name, curves) in zip(axes, panels.items(), strict=True):
+        panel.axhline(1, color="black", linestyle=":")
+        for k, (setting, ratios) in enumerate(curves.items()):
+            look = {"marker": MARKERS[k % len(MARKERS)], "linestyle": STYLES[k // 4 % 4]}
+            panel.plot(list(ratios), list(ratios.values()), **look, label=setting)
+        _finish(panel, title=name, xlabel=xlabel, xscale="log", yscale="log")
+        sizes = sorted({size for ratios in curves.values() for size in ratios})
+        panel.set_xticks(sizes, [str(size) for size in sizes])
+        panel.minorticks_off()
+        panel.set_yticks((0.25, 0.5, 1, 2, 4), ("0.25", "0.5", "1", "2", "4"))
+    axes[0].set_ylabel(ylabel)
+    figure.suptitle(title)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return list(axes)
+
+
 def plot_next_tokens(panels: dict[str, np.ndarray], tokens: list[str], *, title: str) -> list[Axes]:
     """Draw the probabilities, shape (V,), of the next of V tokens, one panel a way of choosing."""
     figure, (axes,) = _start_panels(len(panels), 2.2 * len(panels), 3.6)
