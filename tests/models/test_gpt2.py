@@ -129,6 +129,12 @@ def test_surprise_counts_every_token_once(model, length, stride):
         assert np.allclose(bits[24:], again, atol=1e-3)
 
 
+@pytest.mark.parametrize("stride", [0, -3, 25])
+def test_a_stride_that_leaves_tokens_out_or_never_ends_is_refused(model, stride):
+    with pytest.raises(ValueError, match=f"a stride is from 1 to 24.*got {stride}"):
+        gpt2.compute_token_bits(model, draw_ids(SMALL[0], 90), stride=stride)
+
+
 # Beside transformers
 
 

@@ -1,4 +1,4 @@
-"""Decoding: from the scores of the next token to a text. Built in notebooks 02 and 06.
+"""Decoding: from the scores of the next token to a text. Built in lessons 02 and 06.
 
 Shapes: B texts generated side by side, T steps or tokens, V vocabulary, K beams.
 """
@@ -39,7 +39,7 @@ def pad_left(texts: list, *, multiple: int = 1, longest: int = 10**9):
 
 
 def make_cache(model, batch_size: int, length: int) -> tuple:
-    """Return room for keys and values of `length` tokens: two arrays a block. From notebook 06."""
+    """Return room for keys and values of `length` tokens: two arrays a block."""
     H, D = model.config.num_heads, model.config.hidden_dim
     empty = ops.zeros((batch_size, H, length, D // H), dtype=model.compute_dtype)
     return tuple((empty, empty) for _ in model.blocks)
