@@ -74,9 +74,7 @@ def test_beams_find_the_likeliest_text_and_one_beam_is_greedy(model):
     totals = log_p[:, None] + ops.convert_to_numpy(ops.log_softmax(model(second)))[:, -1]
     best, score_of_best = search_beams(reader, prompt, 2, 41)  # as many beams as tokens
     assert tuple(best) == np.unravel_index(totals.argmax(), totals.shape)
-    assert (
-        score_of_best == pytest.approx(totals.max(), abs=1e-4)
+    assert score_of_best == pytest.approx(totals.max(), abs=1e-4)
     assert score_of <= score_of_best + 1e-6
-    )
     banned, _ = search_beams(reader, prompt, 2, 3, banned=best.tolist())
     assert not set(banned.tolist()) & set(best.tolist())
