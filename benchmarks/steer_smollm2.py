@@ -58,7 +58,7 @@ PROMPTS = [
     "The history of the bicycle begins in",
     "Nobody in the village knew why the bell",
 ]
-NEW_TOKENS, SEEDS, BEAMS = 24, 3, 4
+NEW_TOKENS, TEXTS, SEEDS, BEAMS = 16, 2, 3, 4  # texts of a prompt, runs of a training
 WAYS = {
     "greedy": {},
     "greedy, repetition penalty 1.2": {"repetition_penalty": 1.2},
@@ -111,7 +111,7 @@ def choose_in_ways(options) -> None:
 
     def write(way: str) -> dict:
         rows, nats = [], []
-        for seed in range(SEEDS if "temperature" in WAYS[way] else 1):
+        for seed in range(TEXTS if "temperature" in WAYS[way] else 1):
             writer = recorder.prepare(banned, **WAYS[way])
             rows.append([tokenizer.decode(row) for row in writer(prompts, NEW_TOKENS, seed=seed)])
             nats.append(np.mean(writer.nats, axis=0).tolist())
@@ -126,10 +126,10 @@ def choose_in_ways(options) -> None:
     parts[f"beam search, {BEAMS} beams"] = once("beam", search)
     table, rows = [], []
     for way, part in parts.items():
-        seeds = part["texts"] * (SEEDS if len(part["texts"]) == 1 else 1)
+        seeds = part["texts"] * (TEXTS if len(part["texts"]) == 1 else 1)
         nats = np.mean(part["nats"], axis=0)
         repeated = np.mean([[measure_diversity([t])[1] for t in each] for each in seeds], axis=0)
-        distinct = [measure_diversity(list(three))[0] for three in zip(*seeds, strict=True)]
+        distinct = [measure_diversity(list(two))[0] for two in zip(*seeds, strict=True)]
         low, high = np.exp(bootstrap_interval(nats))
         row = {"way": way, "perplexity": float(np.exp(np.mean(nats))), "interval": [low, high]}
         row |= {"repeated": float(np.mean(repeated)), "distinct": float(np.mean(distinct))}
@@ -139,7 +139,7 @@ def choose_in_ways(options) -> None:
             {"way": way, "perplexity": f"{row['perplexity']:.1f} ({low:.1f} to {high:.1f})"}
         )
         table[-1] |= {"repeated word pairs": f"{row['repeated']:.0%}"}
-        table[-1] |= {"different word pairs in three texts": f"{row['distinct']:.0%}"}
+        table[-1] |= {"different word pairs in two texts": f"{row['distinct']:.0%}"}
         table[-1] |= {"CPU-seconds a token": f"{part['cpu_seconds'] / part_size(part):.3f}"}
     facts = {"value": rows[0]["perplexity"], "baseline": rows[3]["perplexity"], "ways": rows}
     harness.record("choosing-smollm2", options, table=table, **facts)
