@@ -2,7 +2,7 @@
 
 `choosing`: 20 prompts are continued by greedy search, a beam and several kinds of sampling; each
 way has the likelihood of its texts under the model, their repetition and their diversity.
-`cache`: CPU-seconds of one text of 48 tokens, read anew for each token, with a cache, and
+`cache`: CPU-seconds of one text of 24 tokens, read anew for each token, with a cache, and
 with compiled blocks. `adapters`: LoRA on three texts, beside the same text put into the prompt,
 and a mixture with counts of it. The learning rate and the weight of the counts are chosen on
 passages of the training part that nothing else reads; the passages for validation judge.
@@ -151,7 +151,7 @@ def part_size(part: dict) -> int:
 
 def measure_cache(options) -> None:
     tokenizer, model = load_smollm2()
-    prompt, count = tokenizer.encode(PROMPTS[1]).ids, 8 if options.trial else 48
+    prompt, count = tokenizer.encode(PROMPTS[1]).ids, 8 if options.trial else 24
     once = harness.keep_parts("steer-smollm2-cache", options)
 
     def clock(write) -> dict:
