@@ -140,13 +140,8 @@ def choose_in_ways(options) -> None:
         )
         table[-1] |= {"repeated word pairs": f"{row['repeated']:.0%}"}
         table[-1] |= {"different word pairs in two texts": f"{row['distinct']:.0%}"}
-        table[-1] |= {"CPU-seconds a token": f"{part['cpu_seconds'] / part_size(part):.3f}"}
     facts = {"value": rows[0]["perplexity"], "baseline": rows[3]["perplexity"], "ways": rows}
     harness.record("choosing-smollm2", options, table=table, **facts)
-
-
-def part_size(part: dict) -> int:
-    return sum(map(len, part["texts"])) * NEW_TOKENS
 
 
 def measure_cache(options) -> None:
