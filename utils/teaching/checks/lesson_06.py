@@ -22,9 +22,7 @@ def check_count_lora(count_lora) -> str | None:
     if found in (8 * 3072, 8 * 576):
         return "this is one of the two matrices; A and B are both trained."
     if found != 8 * (3072 + 576):
-        return (
-            f"for 3,072 outputs, 576 inputs and rank 8 expected 29,184, got {found:,}."
-        )
+        return f"for 3,072 outputs, 576 inputs and rank 8 expected 29,184, got {found:,}."
     if count_lora(5, 4, 2) != 18:
         return "right for these sizes only: write it with outputs, inputs and rank."
     return None
