@@ -19,7 +19,7 @@ from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError
 from small_models import randomise, to_numpy
 from tokenizers import pre_tokenizers
 
-from utils.data.registry import fetch
+from utils.decoding.sampling import Generator
 from utils.models import checkpoints, gpt2
 from utils.models.checkpoints import CheckpointError, load_gpt2, load_gpt2_tokenizer, save_gpt2
 from utils.models.saving import use_dtype_policy
@@ -262,14 +262,43 @@ def test_missing_checkpoint_is_one_clear_error(monkeypatch, source):
         load_gpt2(source)
 
 
-def test_notebook_06_asks_nobody_for_the_published_model(monkeypatch):
+def run_lesson_06(capsys, *, fetch_gpt2):
+    """Run the cell of lesson 06 that loads GPT-2; return what it prints."""
     notebook = nbformat.read(ROOT / "notebooks" / "06_gpt2.ipynb", 4)
-    (settings,) = [c.source for c in notebook.cells if "\nMODEL = " in c.source]
-    (choice,) = [c.source for c in notebook.cells if "find_checkpoint(MODEL)" in c.source]
+    (cell,) = [c.source for c in notebook.cells if c.source.startswith("if FETCH_GPT2:")]
+    (settings,) = [c.source for c in notebook.cells if "\nFETCH_GPT2 = " in c.source]
+    assert "\nFETCH_GPT2 = False" in settings
+    names = {"checkpoints": checkpoints, "Generator": Generator, "FETCH_GPT2": fetch_gpt2}
+    names |= {"PROMPTS": ["The sea"], "NEW_TOKENS": 3, "written": {"greedy": [" is blue"]}}
+    exec(cell, names)
+    return capsys.readouterr().out
+
+
+def test_lesson_06_asks_nobody_for_gpt2_unless_it_shall(monkeypatch, capsys):
     monkeypatch.setenv("COURSE_NO_DOWNLOAD", "0")
     monkeypatch.setattr("huggingface_hub.snapshot_download", None)  # not called, or a TypeError
-    exec(f"{settings}\n{choice}", names := {"fetch": fetch, "checkpoints": checkpoints})
-    assert names["is_ours"] and names["folder"] == OURS
+    assert "GPT-2 was not fetched" in run_lesson_06(capsys, fetch_gpt2=False)
+
+
+def test_lesson_06_goes_on_without_a_network(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("COURSE_NO_DOWNLOAD", "1")
+    assert "network is switched off" in run_lesson_06(capsys, fetch_gpt2=True)
+
+
+def test_lesson_06_continues_its_prompts_with_gpt2(monkeypatch, capsys, tmp_path):
+    folder = tmp_path / "models--openai-community--gpt2" / "snapshots" / "abc"
+    small = gpt2.GPT2Config(context_length=32, hidden_dim=8, num_layers=1, num_heads=2)
+    save_gpt2(gpt2.GPT2(small), folder)  # of GPT-2's 50,257 tokens
+    (folder.parents[1] / "refs").mkdir()
+    (folder.parents[1] / "refs" / "main").write_text("abc")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("COURSE_NO_DOWNLOAD", "1")
+    shown = run_lesson_06(capsys, fetch_gpt2=True)
+    assert shown.startswith("The sea\n  GPT-2:   '") and "SmolLM2: ' is blue'" in shown
+    tokenizer = load_gpt2_tokenizer()
+    (new,) = Generator(load_gpt2(folder))([tokenizer.encode("The sea")], 3)
+    assert repr(tokenizer.decode(new)) in shown
 
 
 def test_hub_that_does_not_answer_or_breaks_off_is_one_clear_error(monkeypatch):

@@ -16,7 +16,7 @@ CHOICES = {
     "padding_cause": {"b": "Correct", " B ": "Correct", "a": "epochs", 2: "choose one"},
     "forgetting": {"c": "Correct", "a": "as many", "b": "new output", "d": "unlearn"},
     "padded_accuracy": {"b": "Correct", "a": "padding", "d": "n-grams"},
-    "cache_parts": {"c": "Correct", "a": "as many numbers", "b": "prompt", "d": "layer"},
+    "cold_draw": {"b": "Correct", "a": "real chance", "c": "no probability", "d": "sum"},
     "fair_control": {"c": "Correct", "a": "leaked", "b": "vocabulary", "d": "weights"},
     "bottleneck": {"c": "Correct", "a": "parameters", "b": "computing time"},
     "missing_mask": {"a": "Correct", "b": "very word", "c": "rewards"},
@@ -43,8 +43,8 @@ def keep(sums, width, *, best=-1):
     return [(*np.unravel_index(k, sums.shape), sums.flat[k]) for k in order]
 
 
-def count_gpt2(V, T, D, L):
-    return V * D + T * D + L * (12 * D**2 + 13 * D) + 2 * D
+def count_lora(outputs, inputs, rank):
+    return rank * (outputs + inputs)
 
 
 def list_banned(text, n):
@@ -138,9 +138,11 @@ ANSWERS = {
         (lambda totals, nats, width: [(0, 0, 0), (0, 1, 0), (1, 2, 0)], "expected"),
         (lambda totals, nats, width: keep(np.array([-1.0, -3.0])[:, None] + nats, width), "wrong"),
     ],
-    "count_parameters": [
-        (lambda V, T, D, L: count_gpt2(V, T, D, L) - 2 * D, "expected 124,439,808"),
-        (lambda V, T, D, L: 124_439_808, "not as a number"),
+    "count_lora": [
+        (lambda outputs, inputs, rank: 8 * outputs * inputs, "more than the whole"),
+        (lambda outputs, inputs, rank: rank * outputs, "one of the two"),
+        (lambda outputs, inputs, rank: outputs + inputs, "expected 29,184"),
+        (lambda outputs, inputs, rank: 29_184, "these sizes only"),
     ],
     "list_banned": [
         (lambda text, n: set(text), "not every token that occurred"),

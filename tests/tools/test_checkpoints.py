@@ -8,7 +8,7 @@ from tools import checkpoints
 
 
 @pytest.mark.parametrize(
-    ("number", "name"), [("02", "gru-shakespeare"), ("06", "gpt2-shakespeare")]
+    ("number", "name"), [("02", "gru-shakespeare"), ("13", "gpt2-shakespeare")]
 )
 def test_the_registry_gets_the_new_files(monkeypatch, tmp_path, number, name):
     old, ran = checkpoints.load_registry(), []
@@ -36,5 +36,5 @@ def test_the_registry_gets_the_new_files(monkeypatch, tmp_path, number, name):
 
 @pytest.mark.parametrize("numbers", [[], ["01"]])
 def test_without_a_checkpoint_the_lessons_that_have_one_are_told(numbers):
-    with pytest.raises(SystemExit, match="lessons that use one: 02, 06$"):
+    with pytest.raises(SystemExit, match="lessons that use one: 02, 13$"):
         checkpoints.main(numbers)

@@ -1,4 +1,4 @@
-"""Beam search with a GPT-2."""
+"""Beam search: with a GPT-2 in one compiled loop, with a Llama step by step."""
 
 import numpy as np
 from keras import ops
@@ -11,6 +11,7 @@ from utils.decoding.sampling import (
     make_cache,
     pad_left,
 )
+from utils.decoding.streaming import StepGenerator
 
 
 class BeamSearch:
@@ -84,3 +85,28 @@ class BeamSearch:
         state = (tokens, scores, ops.zeros((K,)), ops.zeros((K,), "bool"), cache)
         tokens, scores, lengths, _, _ = ops.fori_loop(0, N, extend, state)
         return tokens[:, P:], scores, lengths
+
+
+def search_beams(
+    reader: StepGenerator, prompt: list[int], max_new_tokens: int, num_beams: int, banned=()
+) -> tuple[np.ndarray, float]:
+    """Look for the most likely text of a Llama. Built in lesson 06.
+
+    Returns:
+        The best text that was found, without any `banned` token, and its log-probability.
+    """
+    given, num_padding = pad_left([prompt] * num_beams, multiple=16)
+    P, texts = given.shape[1], np.zeros((num_beams, 0), "int32")
+    scores = np.array([0.0] + [-np.inf] * (num_beams - 1))  # at first all beams are the same
+    logits, cache = reader.read_prompts(given, num_padding, P + max_new_tokens)
+    for t in range(P, P + max_new_tokens):
+        steps = ops.convert_to_numpy(ops.log_softmax(logits))  # (K, V)
+        totals = scores[:, None] + steps
+        totals[:, list(banned)] = -np.inf
+        best = np.argsort(-totals, axis=None)[:num_beams]
+        beams, chosen = np.unravel_index(best, totals.shape)
+        scores, texts = totals[beams, chosen], np.column_stack([texts[beams], chosen])
+        cache = tuple((ops.take(k, beams, axis=0), ops.take(v, beams, axis=0)) for k, v in cache)
+        arrays = chosen[:, None].astype("int32"), num_padding, np.int32(t)
+        logits, cache = reader.step(*map(ops.convert_to_tensor, arrays), cache)
+    return texts[0], float(scores[0])

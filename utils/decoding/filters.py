@@ -75,7 +75,7 @@ def draw_gumbel(shape: tuple[int, ...], seed: int | np.random.Generator = 0) -> 
 
 
 def penalise_repetition(logits, seen, penalty: float):
-    """Lower the scores (B, V) of tokens that are seen in the text already. Built in notebook 06.
+    """Lower the scores (B, V) of tokens that are seen in the text already. Built in lesson 06.
 
     A score above 0 is divided by the penalty, one below 0 multiplied; 1 changes nothing.
     Reference: Keskar et al. 2019, CTRL, section 4.1.
@@ -93,7 +93,7 @@ def find_repeated_ngrams(token_ids, num_padding, t, n: int, vocabulary_size: int
     """Mark, in (B, V), the tokens that have followed the last n - 1 tokens before.
 
     Of the texts (B, T) the first `t` tokens are there, and the first `num_padding` (B,) do not
-    count. For one list, see exercise 2 of notebook 06.
+    count. For one list, see exercise 3 of lesson 06.
 
     Example:
         >>> text = np.array([[1, 2, 3, 1, 2, 0]])

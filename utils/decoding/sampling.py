@@ -1,4 +1,4 @@
-"""Decoding: from the scores of the next token to a text. Built in notebooks 02 and 06.
+"""Decoding: from the scores of the next token to a text. Built in lessons 02 and 06.
 
 `write_plainly` is the loop to read; `Generator` is the same in one compiled program, with all that
 `filters` can do. `streaming` goes step by step and knows stop strings, `beam_search` looks further.
@@ -44,7 +44,7 @@ def pad_left(texts: list, *, multiple: int = 1, longest: int = 10**9):
 
 
 def make_cache(model, batch_size: int, length: int) -> tuple:
-    """Return room for keys and values of `length` tokens: two arrays a block. From notebook 06."""
+    """Return room for keys and values of `length` tokens: two arrays a block."""
     H, D = model.config.num_heads, model.config.hidden_dim
     empty = ops.zeros((batch_size, H, length, D // H), dtype=model.compute_dtype)
     return tuple((empty, empty) for _ in model.blocks)

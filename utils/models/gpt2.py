@@ -1,4 +1,4 @@
-"""GPT-2 in Keras. Built step by step in notebook 06.
+"""GPT-2 in Keras, layer by layer.
 
 Shapes: B batch, S tokens read at once, T tokens in all (read before, and now), H heads,
 D hidden, V vocabulary.
@@ -69,7 +69,7 @@ class ConfiguredModel(keras.Model):
 def make_embedding(
     rows: int, hidden_dim: int, *, name: str, stddev: float, vectors=None
 ) -> keras.layers.Embedding:
-    """Return a table with a vector for each of `rows` tokens or places. Built in notebook 06.
+    """Return a table with a vector for each of `rows` tokens or places.
 
     `stddev` is that of the vectors at the start, unless an initializer `vectors` gives them.
     """
@@ -80,7 +80,7 @@ def make_embedding(
 
 
 class Dense(keras.layers.EinsumDense):
-    """A dense layer that keeps the weights of each output side by side. Built in notebook 06.
+    """A dense layer that keeps the weights of each output side by side.
 
     Its `kernel` has shape (outputs, inputs), that of `keras.layers.Dense` (inputs, outputs). The
     product is the same; for a single token, XLA reads these rows one after the other, in the
@@ -95,7 +95,7 @@ class Dense(keras.layers.EinsumDense):
 
 
 def make_dense(input_dim: int, units: int, *, name: str, stddev: float) -> Dense:
-    """Return a dense layer from `input_dim` to `units` numbers. Built in notebook 06.
+    """Return a dense layer from `input_dim` to `units` numbers.
 
     `stddev`, of the weights at the start, is smaller for a layer whose outputs the model adds up.
     """
@@ -107,14 +107,14 @@ def make_dense(input_dim: int, units: int, *, name: str, stddev: float) -> Dense
 
 
 def make_norm(hidden_dim: int, *, name: str) -> keras.layers.LayerNormalization:
-    """Return the layer that sets mean and stddev of each vector. Built in notebook 06."""
+    """Return the layer that sets mean and stddev of each vector."""
     layer = keras.layers.LayerNormalization(epsilon=1e-5, name=name)
     layer.build((None, None, hidden_dim))
     return layer
 
 
 class CausalSelfAttention(keras.layers.Layer):
-    """Let every token gather from itself and the tokens before it. Built in notebook 06."""
+    """Let every token gather from itself and the tokens before it."""
 
     def __init__(self, config: GPT2Config, **kwargs):
         super().__init__(**kwargs)
@@ -147,7 +147,7 @@ class CausalSelfAttention(keras.layers.Layer):
 
 
 class Block(keras.layers.Layer):
-    """Attention, then two dense layers; each adds to what comes in. Built in notebook 06."""
+    """Attention, then two dense layers; each adds to what comes in."""
 
     def __init__(self, config: GPT2Config, **kwargs):
         super().__init__(**kwargs)
@@ -169,7 +169,7 @@ class Block(keras.layers.Layer):
 
 
 def make_attention_mask(S: int, T: int, start=0, num_padding=None):
-    """Say what each of S new tokens may look at, and which position it has. From notebook 06.
+    """Say what each of S new tokens may look at, and which position it has.
 
     The new tokens stand after `start` others, of T in all; the first `num_padding` (B,) of a text
     are padding. Return the mask (B, 1, S, T), true for tokens that are no padding and not in the
@@ -191,7 +191,7 @@ def make_attention_mask(S: int, T: int, start=0, num_padding=None):
 
 @keras.saving.register_keras_serializable(package="course")
 class GPT2(ConfiguredModel):
-    """From token ids (B, S) to the scores of the token after each, (B, S, V). Notebook 06.
+    """From token ids (B, S) to the scores of the token after each, (B, S, V).
 
     `tokens` is an initializer for the vectors of the tokens; if None, they are drawn as the rest.
 
@@ -265,7 +265,7 @@ def check_token_ids(token_ids, vocabulary_size: int) -> np.ndarray:
 def compute_token_bits(model: GPT2, token_ids: np.ndarray, *, stride=None, batch_size=None):
     """Return how many bits each token of a text (N,) but the first costs, shape (N - 1,).
 
-    Built in notebook 06. The text is read in windows as long as the context, each `stride` tokens
+    The text is read in windows as long as the context, each `stride` tokens
     (half the context if None) after the one before it. Every token but the first is counted once,
     in the first window that has it, so all but the first window's tokens have context_length -
     `stride` tokens or more before them: the smaller the stride, the truer and slower. `batch_size`

@@ -2,22 +2,29 @@
 
 from utils.teaching.checks import NotDone, choose, exercise, run
 
+check_cold_draw = choose(
+    "Raised to the power 100, every probability but the largest is almost zero.",
+    right="b",
+    a="a seed only matters where more than one token has a real chance.",
+    c="a temperature is no probability: any number above 0 is allowed.",
+    d="the results are divided by their sum, so the largest probability becomes almost 1.",
+)
+
 
 @exercise
-def check_count_parameters(count_parameters) -> str | None:
-    """Most of a GPT-2 is in its blocks; what reads tokens and what scores them is one table."""
-    sizes = {"V": 50257, "T": 1024, "D": 768, "L": 12}
-    found, right, table = count_parameters(**sizes), 124_439_808, 50257 * 768
-    if found in (None, right + table):
+def check_count_lora(count_lora) -> str | None:
+    """Two thin matrices, outputs x rank and rank x inputs, instead of one large one."""
+    found = count_lora(3072, 576, 8)
+    if found in (None, 3072 * 576):
         raise NotDone
-    if found == right - table:
-        return "the table of tokens is gone altogether; GPT-2 uses it twice and has it once."
-    if found != right:
-        return (
-            f"for the sizes of the smallest GPT-2 expected {right:,}, your function says {found:,}."
-        )
-    if count_parameters(V=9, T=8, D=4, L=1) != 320:
-        return "right for GPT-2's own sizes only: write it with V, T, D and L, not as a number."
+    if found == 8 * 3072 * 576:
+        return "that is more than the whole matrix: the rank is the narrow side of two matrices."
+    if found in (8 * 3072, 8 * 576):
+        return "this is one of the two matrices; A and B are both trained."
+    if found != 8 * (3072 + 576):
+        return f"for 3,072 outputs, 576 inputs and rank 8 expected 29,184, got {found:,}."
+    if count_lora(5, 4, 2) != 18:
+        return "right for these sizes only: write it with outputs, inputs and rank."
     return None
 
 
@@ -39,12 +46,3 @@ def check_list_banned(list_banned) -> str | None:
     if set(list_banned([5, 7], 3)) or set(list_banned([5], 3)):
         return "a text shorter than n has no n-gram yet: nothing is banned."
     return None
-
-
-check_cache_parts = choose(
-    "A query is asked once; a key and a value are read by every token that follows.",
-    right="c",
-    a="a query has as many numbers as a key; if it were needed it would be kept.",
-    b="the prompt has queries too: all of its tokens look back when it is read.",
-    d="it is computed from the token's vector at every layer, as keys and values are.",
-)
