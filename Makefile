@@ -157,3 +157,19 @@ ifdef MODEL
 else
 	$(OFFLINE) $(ONNX)/bin/python -m pytest -q tests/models/test_fresh_process.py
 endif
+
+# The web site, from the stored outputs: nothing is run. Its environment is its own.
+VENV = build/site-venv
+
+$(VENV)/.ready: requirements-site.lock
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --require-hashes --only-binary :all: \
+	-r requirements-site.lock
+	touch $@
+
+node_modules/.package-lock.json: package-lock.json
+	npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
+site: $(VENV)/.ready node_modules/.package-lock.json
+	$(VENV)/bin/python -m tools.site
