@@ -171,6 +171,7 @@ def build(output: Path = OUTPUT) -> int:
     command += ["-d", str(ROOT / "build" / "site-doctrees"), "-c", str(SITE), str(SOURCE)]
     code = subprocess.run([*command, str(output)], cwd=ROOT).returncode
     if code == 0:
+        (output / "_static" / "webpack-macros.html").unlink()  # a template of the theme, no page
         files = [path for path in output.rglob("*") if path.is_file()]
         count = sum(path.suffix == ".html" for path in files)
         size = sum(path.stat().st_size for path in files) / 1e6

@@ -13,7 +13,6 @@ from utils.results import SPREAD
 from utils.teaching.cards import describe_reference
 
 ROOT = Path(__file__).resolve().parents[1]
-LIVE = "These models run in your browser. Nothing that you type leaves it."
 SOLUTIONS = (
     "For each exercise an answer that the checker accepts, and a typical wrong one with the "
 )
@@ -147,10 +146,6 @@ def write_pages(content: Content) -> dict[str, str]:
         "results.md": write_results(content),
         "glossary.md": write_glossary(content),
     }
-    if (ROOT / "site" / "live").exists():
-        found["live.md"] = (
-            f"# Live models\n\n{LIVE}\n\n```{{toctree}}\n:glob:\n:maxdepth: 1\n\nlive/*\n```\n"
-        )
     if (path := ROOT / "site" / "broken_elsewhere.toml").exists():
         rows = tomllib.loads(path.read_text(encoding="utf8"))["row"]
         found["broken_elsewhere.md"] = write_broken(rows, content)
@@ -196,10 +191,13 @@ def make_lessons_table(content: Content, *, contents: bool = True) -> str:
 
 def fill_index(text: str, content: Content, source: Path) -> str:
     """Return the start page with map, lessons, numbers and the list of all pages."""
-    sections = ["lessons", "live", "cards", "broken_elsewhere", "glossary", "results", "solutions"]
-    sections = [name for name in sections if (source / f"{name}.md").exists()]
+    sections = {"lessons": "Lessons", "live/index": "Live models", "cards": "Cards"}
+    sections |= {"broken_elsewhere": "Broken elsewhere", "glossary": "Glossary"}
+    sections |= {"results": "Results", "solutions": "Solutions"}
+    sections = {name: t for name, t in sections.items() if (source / f"{name}.md").exists()}
+    live = "[Try a model here](live/index.md){.start-button}" if "live/index" in sections else ""
     names = sorted(n.removesuffix(".md") for n in content.known if re.match("(data|docs)/.*md$", n))
-    toctree = [*sections, "more"]
+    toctree = [*(f"{title} <{name}>" for name, title in sections.items()), "more"]
     (source / "more.md").write_text(
         "# More\n\n```{toctree}\n:maxdepth: 1\n\nreference/index\nTEACHING\n"
         + "\n".join(names)
@@ -210,7 +208,7 @@ def fill_index(text: str, content: Content, source: Path) -> str:
         "map": draw_map(content),
         "lessons": make_lessons_table(content, contents=False),
         "headlines": make_headlines(content),
-        "live": "[Try a model here](live.md){.start-button}" if "live" in sections else "",
+        "live": live,
         "toctree": "```{toctree}\n:hidden:\n\n" + "\n".join(toctree) + "\n```",
     }
     for name, part in parts.items():
@@ -463,17 +461,15 @@ def write_broken(rows: list[dict], content: Content) -> str:
     text = (ROOT / "site" / "broken_elsewhere_head.md").read_text(encoding="utf8")
     parts = [text.strip()]
     for row in rows:
-        where = row["where"]
-        places = where if isinstance(where, list) else [where]
-        sources = "; ".join(f"[{place['title']}]({place['address']})" for place in places)
-        file, _, section = row["cell"].partition("#")
-        if not file.startswith("notebooks/"):
-            file = f"notebooks/{file.removeprefix('../')}"
-        number = file.removeprefix("notebooks/")[:2]
-        anchor = f"#{section.replace(' ', '-')}" if section else ""
-        title = section.replace("-", " ") or content.lessons[number]["title"]
+        where = row["where"] if isinstance(row["where"], list) else [row["where"]]
+        places = [f"[{place['title']}]({place['url']})" for place in where]
+        file, _, section = row.get("cell", "").partition("#")
+        title = section.replace("-", " ") or content.lessons.get(file[:2], {}).get("title")
+        cell = f"[{file[:2]}, {title}](notebooks/{file}{'#' * bool(section)}{section})"
+        runs = f"**Runs in** {cell}. " if file else ""
         parts.append(
             f"## {row['symptom']}\n\n**Cause.** {row['cause']}\n\n**Cure.** {row['cure']}\n\n"
-            f"**It runs in** [{number}, {title}]({file}{anchor}). **Reported as** {sources}."
+            f"{runs}**Test:** `{row['test'].rpartition('::')[2]}`.\n\n"
+            f"**Reported in** {'; '.join(places)}."
         )
     return "\n\n".join(parts) + "\n"

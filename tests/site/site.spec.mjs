@@ -90,7 +90,7 @@ test("a term leads to the glossary, and from there to its lesson", async ({ page
   await page.goto("notebooks/05_seq2seq_translation.html");
   await page.locator("a.term[href$='#term-padding']").click();
   await expect(page).toHaveURL(/glossary\.html#term-padding$/);
-  await expect(page.locator("#term-padding")).toBeVisible();
+  await expect(page.locator("dt:has(#term-padding)")).toBeInViewport();
   await page.locator("dt:has(#term-padding) + dd a").click();
   await expect(page.locator("h1")).toContainText("01");
 });
