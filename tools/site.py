@@ -167,6 +167,7 @@ def build(output: Path = OUTPUT) -> int:
     shutil.copyfile(ROOT / "node_modules" / "mathjax" / "es5" / "tex-svg.js", mathjax)
     assemble()
     shutil.rmtree(output, ignore_errors=True)
+    output = output.resolve()
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-E", "-b", "html"]
     command += ["-d", str(ROOT / "build" / "site-doctrees"), "-c", str(SITE), str(SOURCE)]
     code = subprocess.run([*command, str(output)], cwd=ROOT).returncode
