@@ -112,26 +112,27 @@ def make_cell(source: str, number: int) -> dict:
 
 def add_figure_data(cells: list[dict], number: str, content: Content) -> list[dict]:
     """Put the numbers behind a fold below each figure that is drawn from the results files."""
-    ledger, done = content.sources.ledger, []
-    names, figures = {}, tomllib.loads((ROOT / "site" / "figures.toml").read_text("utf8"))
+    figures = tomllib.loads((ROOT / "site" / "figures.toml").read_text("utf8")).get(number, [])
+    done, found = [], set()
     for cell in cells:
         done.append(cell)
-        if cell["cell_type"] != "code" or number not in figures:
-            continue
-        drawn = any("image/png" in output.get("data", {}) for output in cell["outputs"])
-        for figure in figures[number] if drawn else ():
-            if figure["code"] in cell["source"]:
-                found = ledger[figure["result"]]
-                for key in filter(None, figure["path"].split(".")):
-                    found = found[key]
-                if each := figure.get("each"):
-                    found = {name: item[each] for name, item in found.items() if each in item}
-                table = tabulate(flatten(found))
-                done.append(make_cell(fold("The numbers of this figure", table), len(done)))
-                names[figure["code"]] = True
-    if missing := {f["code"] for f in figures.get(number, [])} - names.keys():
+        drawn = any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
+        its = [figure for figure in figures if drawn and figure["code"] in cell["source"]]
+        if its:
+            tables = "\n\n".join(make_figure_table(figure, content) for figure in its)
+            done.append(make_cell(fold("The numbers of this figure", tables), len(done)))
+            found |= {figure["code"] for figure in its}
+    if missing := {figure["code"] for figure in figures} - found:
         raise ValueError(f"site/figures.toml: no figure of lesson {number} contains {missing}")
     return done
+
+
+def make_figure_table(figure: dict, content: Content) -> str:
+    """Return the table of the part of a results file that an entry of figures.toml names."""
+    part = content.sources.ledger[figure["result"]][figure["path"]]
+    if each := figure.get("each"):
+        part = {name: item[each] for name, item in part.items() if each in item}
+    return tabulate(flatten(part))
 
 
 # Pages
@@ -430,8 +431,8 @@ def write_card(card: dict, content: Content) -> str:
     """Return a card as Markdown, the answer behind its question."""
     topic, question = html.escape(card["group"], quote=True), to_html(card["question"])
     lines = [
-        f'<details class="card" id="card-{card["id"]}" data-id="{card["id"]}" data-topic="{topic}" '
-        f'data-level="{card["difficulty"]}"><summary>{question}</summary>',
+        f'<details class="theory" id="card-{card["id"]}" data-id="{card["id"]}" '
+        f'data-topic="{topic}" data-level="{card["difficulty"]}"><summary>{question}</summary>',
         card["answer"],
         f"*Why it matters.* {card['why']}",
         f"*A common mistake.* {card['mistake']}",

@@ -6,7 +6,7 @@
   const AGAIN = 3; // a card that was answered wrong comes again after so many others
   const find = (id) => document.getElementById(id);
   const quizzes = JSON.parse(find("quizzes").textContent);
-  const cards = [...document.querySelectorAll("details.card")];
+  const cards = [...document.querySelectorAll("details.theory")];
   const page = new Map(cards.map((card) => [card.dataset.id, card]));
   let progress = read();
 
@@ -49,8 +49,8 @@
         && (!level || card.dataset.level === level) && (!state || its === state));
     }
     for (const section of document.querySelectorAll("article section section")) {
-      const its = [...section.querySelectorAll("details.card")];
-      section.hidden = its.length > 0 && its.every((card) => card.hidden);
+      const its = [...section.querySelectorAll("details.theory")];
+      if (its.length) section.hidden = its.every((card) => card.hidden);
     }
     const known = cards.filter((card) => card.dataset.state === "known").length;
     find("card-count").textContent = `${chosen().length} cards shown. ${known} of ${cards.length} known.`;

@@ -26,18 +26,18 @@ const readProgress = (page) => page.evaluate(() => JSON.parse(localStorage.getIt
 test("all cards are there, and are found by word, topic and level", async ({ page }) => {
   await page.goto("cards.html");
   expect(TOTAL).toBe(82);
-  await expect(page.locator("details.card:visible")).toHaveCount(TOTAL);
+  await expect(page.locator("details.theory:visible")).toHaveCount(TOTAL);
   await page.fill("#card-search", "softmax weights");
-  const found = await page.locator("details.card:visible").count();
+  const found = await page.locator("details.theory:visible").count();
   expect(found).toBeGreaterThan(0);
   expect(found).toBeLessThan(20);
   await page.fill("#card-search", "");
   await page.selectOption("#card-topic", "The Transformer");
-  const ids = await page.locator("details.card:visible").evaluateAll((all) => all.map((c) => c.dataset.id));
+  const ids = await page.locator("details.theory:visible").evaluateAll((all) => all.map((c) => c.dataset.id));
   expect(ids.length).toBeGreaterThan(10);
   expect(ids.every((id) => id.startsWith("B"))).toBe(true);
   await expect(page.locator("h2:visible", { hasText: "Training language models" })).toHaveCount(0);
-  const card = page.locator("details.card:visible").first();
+  const card = page.locator("details.theory:visible").first();
   await expect(card.locator("p").first()).not.toBeVisible();
   await card.locator("summary").click();
   await expect(card.locator("p").first()).toBeVisible();
@@ -60,7 +60,7 @@ test("ten questions, one answered wrong, which comes again; progress stays", asy
   await page.reload();
   await expect(page.locator("#card-count")).toContainText(`10 of ${TOTAL} known`);
   await page.selectOption("#card-state", "known");
-  await expect(page.locator("details.card:visible")).toHaveCount(10);
+  await expect(page.locator("details.theory:visible")).toHaveCount(10);
 });
 
 test("progress is saved as a file and loaded elsewhere; a wrong file changes nothing", async ({ page }) => {
@@ -97,19 +97,19 @@ test("renumbering lessons loses nothing", async ({ page }, { project }) => {
   await page.route("**/cards.html", async (route) => {
     let body = await (await route.fetch()).text();
     body = body.replace(/notebooks\/(\d\d)_/g, (_, n) => `notebooks/${+n + 20}_`);
-    const cards = body.match(/<details class="card"[^]*?<\/details>/g);
+    const cards = body.match(/<details class="theory"[^]*?<\/details>/g);
     const kept = [...cards].reverse().filter((card) => !card.includes(`data-id="${wrong}"`));
-    body = body.replace(/<details class="card"[^]*?<\/details>/g, () => kept.pop() ?? "");
+    body = body.replace(/<details class="theory"[^]*?<\/details>/g, () => kept.pop() ?? "");
     body = body.replaceAll("data-topic=", 'data-topic="Other" data-old=');
     await route.fulfill({ body, contentType: "text/html" });
   });
   await page.reload();
-  await expect(page.locator("details.card")).toHaveCount(TOTAL - 1);
-  await expect(page.locator(`details.card[data-id=${known}]`)).toHaveAttribute("data-state", "known");
+  await expect(page.locator("details.theory")).toHaveCount(TOTAL - 1);
+  await expect(page.locator(`details.theory[data-id=${known}]`)).toHaveAttribute("data-state", "known");
   await page.locator("#test-start").click(); // it keeps what the page does not know
   await answer(page, true);
   expect(await readProgress(page)).toMatchObject(before);
   await page.unroute("**/cards.html");
   await page.reload();
-  await expect(page.locator(`details.card[data-id=${wrong}]`)).toHaveAttribute("data-state", "wrong");
+  await expect(page.locator(`details.theory[data-id=${wrong}]`)).toHaveAttribute("data-state", "wrong");
 });
