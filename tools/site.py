@@ -24,11 +24,9 @@ VENDOR = ROOT / "build" / "site-vendor" / "vendor"
 DOCUMENTS = ["TEACHING.md", "docs/setup.md", "data/README.md", "data/paraphrases/README.md"]
 DOCUMENTS += ["data/ner/README.md", "data/ner/GUIDELINE.md", "data/phrasebook/README.md"]
 DOCUMENTS += ["data/thesaurus/README.md"]
-MOVED = {
-    "docs/results.md": "results.md",
-    "README.md": "index.md",
-    "data/cards/README.md": "cards.md",
-}
+DOCUMENTS += sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("data/models/*/README.md"))
+MOVED = {"docs/results.md": "results.md", "docs/theory.md": "cards.md"}
+MOVED |= {"data/cards/README.md": "cards.md", "README.md": "index.md"}
 LINK = re.compile(  # code first, so that what looks like a link there is none
     r"(`{3,})[\s\S]*?\1|`[^`\n]+`"
     r"|(?P<image>!?)\[(?P<text>(?:[^\[\]]|\[[^\]]*\])*)\]\((?P<to>[^()\s]+(?:\([^()]*\)[^()\s]*)?)\)"

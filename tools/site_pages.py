@@ -28,21 +28,27 @@ class Content:
             r"^### (\d\d)\b.*: (\d+) minutes", (ROOT / "TEACHING.md").read_text("utf8"), re.M
         )
         self.lessons = {path.name[:2]: read_lesson(path, dict(minutes)) for path in lessons}
+        asked = re.findall(r"^\| \[(\d\d) · [^|]*\| ([^|]*) \|$", read_text(lessons[0]), re.M)
+        self.questions = dict(asked)  # lesson 00 has a table of them
 
 
 def read_lesson(path: Path, minutes: dict[str, str]) -> dict:
     """Return what the site says about a lesson: title, file, minutes, needs and sections."""
-    cells = json.loads(path.read_text(encoding="utf8"))["cells"]
-    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
-    needs = re.search(r"\*\*Needs\*\*(.*?)(?:<br>|\*\*|\n\n)", texts[0], re.S)[1]
-    sections = re.findall(r"^## +(.+?) *$", "\n".join(texts), re.M)
+    text = read_text(path)
+    needs = re.search(r"\*\*Needs\*\*(.*?)(?:<br>|\*\*|\n\n)", text, re.S)[1]
     return {
         "file": path.relative_to(ROOT).as_posix(),
-        "title": texts[0].splitlines()[0].lstrip("# "),
+        "title": text.splitlines()[0].lstrip("# "),
         "minutes": minutes.get(path.name[:2], "–"),
         "needs": re.findall(r"(?<![\d.])(\d\d)(?![\d.])", needs),
-        "sections": sections,
+        "sections": re.findall(r"^## +(.+?) *$", text, re.M),
     }
+
+
+def read_text(path: Path) -> str:
+    """Return the Markdown of a notebook."""
+    cells = json.loads(path.read_text(encoding="utf8"))["cells"]
+    return "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
 
 
 def link_lesson(number: str, content: Content, folder: str = "") -> str:
@@ -175,7 +181,9 @@ def make_lessons_table(content: Content, *, contents: bool = True) -> str:
     rows = []
     for number, lesson in content.lessons.items():
         result = content.sources.ledger.get(number)
-        row = {"Lesson": link_lesson(number, content), "Minutes": lesson["minutes"]}
+        row = {"Lesson": link_lesson(number, content)}
+        row["Question"] = content.questions.get(number, "–")
+        row["Minutes"] = lesson["minutes"]
         needs = ", ".join(f"[{n}]({content.lessons[n]['file']})" for n in lesson["needs"])
         row |= {"Builds on": needs or "–"}
         row["Computer"] = f"{result['seconds'] / 60:.1f} min" if result else "–"

@@ -19,13 +19,8 @@ def content():
     return site_pages.Content(load_sources(ROOT), NAMES | {"docs/results.png"}, LESSONS)
 
 
-def read_markdown(path):
-    cells = json.loads(path.read_text(encoding="utf8"))["cells"]
-    return "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
-
-
 def test_every_term_of_the_glossary_is_bold_in_the_lesson_that_it_names():
-    texts = {path.name[:2]: read_markdown(path) for path in LESSONS}
+    texts = {path.name[:2]: site_pages.read_text(path) for path in LESSONS}
     bold = {n: re.findall(r"\*\*(.+?)\*\*", text.replace("\n", " ")) for n, text in texts.items()}
     bold = {number: {term.lower().strip(".") for term in terms} for number, terms in bold.items()}
     terms = site.load_terms()
@@ -98,6 +93,7 @@ def test_colab_and_source_are_offered_once_there_is_an_address(content):
 
 def test_every_lesson_has_minutes_and_the_map_shows_all(content):
     assert [n for n, lesson in content.lessons.items() if not lesson["minutes"].isdigit()] == []
+    assert set(content.questions) == set(content.lessons) - {"00"}
     picture = site_pages.draw_map(content)
     assert picture.count("<rect") == len(LESSONS) == 13
     assert content.lessons["12"]["needs"] == ["09", "11"] and content.lessons["00"]["needs"] == []
