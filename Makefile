@@ -202,4 +202,6 @@ site-test:
 	@$(MAKE) --no-print-directory site
 	$(VENV)/bin/python -m tools.site build/site-again
 	diff -r build/site build/site-again && rm -r build/site-again
+	if [ -f tests/site/make_models.py ]; then \
+	$(OFFLINE) $(ONNX)/bin/python tests/site/make_models.py build/live; fi
 	timeout 600 node_modules/.bin/playwright test --config tests/site/playwright.config.mjs

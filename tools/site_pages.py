@@ -200,15 +200,15 @@ def make_lessons_table(content: Content, *, contents: bool = True) -> str:
 
 def fill_index(text: str, content: Content, source: Path) -> str:
     """Return the start page with map, lessons, numbers and the list of all pages."""
-    sections = {"lessons": "Lessons", "live/index": "Live models", "cards": "Cards"}
+    sections = {"lessons": "Lessons", "live/index": "Live", "cards": "Cards"}
     sections |= {"broken_elsewhere": "Broken elsewhere", "glossary": "Glossary"}
-    sections |= {"results": "Results", "solutions": "Solutions"}
+    sections |= {"results": "Results"}
     sections = {name: t for name, t in sections.items() if (source / f"{name}.md").exists()}
     live = "[Try a model here](live/index.md){.start-button}" if "live/index" in sections else ""
     names = sorted(n.removesuffix(".md") for n in content.known if re.match("(data|docs)/.*md$", n))
     toctree = [*(f"{title} <{name}>" for name, title in sections.items()), "more"]
     (source / "more.md").write_text(
-        "# More\n\n```{toctree}\n:maxdepth: 1\n\nreference/index\nTEACHING\n"
+        "# More\n\n```{toctree}\n:maxdepth: 1\n\nsolutions\nreference/index\nTEACHING\n"
         + "\n".join(names)
         + "\nnotices\n```\n",
         encoding="utf8",

@@ -9,7 +9,7 @@ import { expect, test } from "./watch.mjs";
 
 const site = new URL("../../build/site/", import.meta.url).pathname;
 const PAGES = readdirSync(site, { recursive: true }).filter((name) => name.endsWith(".html")).sort();
-const KINDS = ["index.html", "lessons.html", "notebooks/00_start_here.html", "notebooks/10_tokens.html",
+const KINDS = ["index.html", "lessons.html", "notebooks/10_tokens.html",
   "notebooks/solutions/10_tokens.html", "cards.html", "glossary.html", "results.html", "data/README.html",
   "reference/utils.metrics.html", "notices.html", "search.html?q=padding", "broken_elsewhere.html",
   ...PAGES.filter((name) => name.startsWith("live"))].filter((name) => existsSync(site + name.split("?")[0]));
