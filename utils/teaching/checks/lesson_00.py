@@ -50,19 +50,23 @@ def check_loss(compute_loss) -> str | None:
 
 @exercise
 def check_size(answer) -> str | None:
-    """An interval half as wide needs four times as many sentences."""
+    """About 6,147 sentences; an interval half as wide needs four times as many."""
     if isinstance(answer, bool) or not isinstance(answer, int | float | np.number):
         return f"answer is {answer!r}; a number is asked for."
+    if not answer > 0:
+        return f"{answer}: a number of sentences is positive."
     exact = 1.96**2 * 0.8 * 0.2 / 0.01**2
     for value, hint in (
         (exact / 4, "the interval goes 0.01 to each side, not 0.005"),
         (exact * 4, "the interval goes 0.01 to each side, so it is 0.02 wide"),
         (0.8 * 0.2 / 0.01**2, "the factor 1.96 is missing"),
+        (1.96 * 0.8 * 0.2 / 0.01**2, "1.96 stands outside the root: square it, too"),
+        (1 / 0.01**2, "the accuracy stands under the root, too: 0.80 * (1 - 0.80)"),
         (np.sqrt(exact), "the size stands under the root: square both sides"),
     ):
         if abs(answer - value) < 0.02 * value:
             return f"{answer}: {hint}."
-    if abs(answer - exact) <= 0.005 * exact:
+    if abs(answer - exact) <= 0.01 * exact:
         return None
     margin = 1.96 * np.sqrt(0.16 / max(answer, 1))
     hint = f"with {answer} sentences and accuracy 0.80 the interval goes {margin:.4f} to each side"
