@@ -131,13 +131,18 @@ def assemble() -> None:
         (SOURCE / name).write_text(text, encoding="utf8")
     (SOURCE / "notices.md").write_text(write_notices(), encoding="utf8")
     write_reference(SOURCE / "reference")
-    index = (SOURCE / "index.md").read_text(encoding="utf8")
-    (SOURCE / "index.md").write_text(pages.fill_index(index, content, SOURCE), encoding="utf8")
+    index = pages.fill_index(read_page("index"), content, SOURCE)
+    (SOURCE / "index.md").write_text(index, encoding="utf8")
+
+
+def read_page(name: str) -> str:
+    """Return a page of `site/`; its links leave that folder, the site's pages lie beside it."""
+    return (SITE / f"{name}.md").read_text(encoding="utf8").replace("](../", "](")
 
 
 def write_notices() -> str:
     """Return the page of licences: the course's own, and those of what the site serves."""
-    text = (SITE / "notices.md").read_text(encoding="utf8")
+    text = read_page("notices")
     text += f"\n```text\n{(ROOT / 'LICENSE').read_text(encoding='utf8')}```\n\n## Third parties\n\n"
     served = {}
     for name, use in PYTHON_PACKAGES.items():
