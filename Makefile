@@ -22,7 +22,7 @@ TRY = $(OFFLINE) $(1) -m pytest -q $(FAST); tests=$$?; \
 	$(OFFLINE) $(1) -m tools.run_course 02 05 08 && exit $$tests
 
 .PHONY: help setup ready data course test lab clean torch wheelhouse refresh sync deck lint colab \
-	checkpoints backends lock everywhere avx2 one-core python3.13 address onnx
+	checkpoints backends lock everywhere avx2 one-core python3.13 address onnx site site-test
 
 help:
 	@echo "make course          run every notebook into build/ and print a table (NB='01 02': these)"
@@ -41,6 +41,8 @@ help:
 	@echo "make checkpoints NB=02  train the weights that a lesson loads again (an hour)"
 	@echo "make backends        run 01 to 03 (small settings) and GPT-2's tests under JAX and PyTorch"
 	@echo "make address URL=https://github.com/ann/nlp   set the address of the repository"
+	@echo "make site            build the web site into build/site; it needs node and npm"
+	@echo "make site-test       test it in a browser"
 	@echo "make everywhere      02, 05, 08 and fast tests: AVX2 only, one core, Python 3.13"
 
 setup:
@@ -94,6 +96,8 @@ lock:
 	$(LOCK) requirements-torch.txt -c requirements.lock --excludes build/cuda.txt \
 	--no-emit-package torch -o requirements-torch.lock
 	$(LOCK) requirements-onnx.txt -c requirements.lock -o requirements-onnx.lock
+	$(LOCK) requirements-site.txt -c requirements.lock -o requirements-site.lock
+	npm install --package-lock-only --omit-lockfile-registry-resolved
 
 build/colab/.ready: requirements-colab.txt
 	$(PYTHON313) -m venv --clear build/colab
@@ -157,3 +161,47 @@ ifdef MODEL
 else
 	$(OFFLINE) $(ONNX)/bin/python -m pytest -q tests/models/test_fresh_process.py
 endif
+
+# The web site, from the stored outputs: nothing is run. Its environment is its own.
+VENV = build/site-venv
+
+$(VENV)/.ready: requirements-site.lock
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --require-hashes --only-binary :all: \
+	-r requirements-site.lock
+	touch $@
+
+node_modules/.package-lock.json: package-lock.json
+	npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
+# The live models, where the site has some.
+LIVE = $(patsubst tools/export_live.py,build/site-vendor/live/.ready,$(wildcard tools/export_live.py))
+
+build/site-vendor/live/.ready: tools/export_live.py package-lock.json | $(ONNX)/.ready node_modules/.package-lock.json
+	$(BIN)/python -m utils.data
+	$(OFFLINE) $(ONNX)/bin/python -m tools.export_live $(@D)
+	touch $@
+
+# The same commit gives the same pages, to the byte.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2> /dev/null || echo 1767225600)
+
+site: $(VENV)/.ready node_modules/.package-lock.json $(LIVE)
+	$(VENV)/bin/python -m tools.site
+
+NEEDED = chromium nodejs npm
+
+site-test:
+	@missing=; command -v node > /dev/null || missing="$$missing node"; \
+	command -v npm > /dev/null || missing="$$missing npm"; \
+	command -v chromium > /dev/null || command -v google-chrome > /dev/null \
+	|| missing="$$missing chromium"; test -z "$$missing" && exit; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then echo "Installing$$missing"; \
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends $(NEEDED) > /dev/null; \
+	else echo "site-test needs$$missing; as root: apt-get install $(NEEDED)"; exit 2; fi
+	@$(MAKE) --no-print-directory site
+	$(VENV)/bin/python -m tools.site build/site-again
+	diff -r build/site build/site-again && rm -r build/site-again
+	if [ -f tests/site/make_models.py ]; then \
+	$(OFFLINE) $(ONNX)/bin/python tests/site/make_models.py build/live; fi
+	timeout 600 node_modules/.bin/playwright test --config tests/site/playwright.config.mjs

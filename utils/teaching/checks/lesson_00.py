@@ -71,5 +71,5 @@ def check_size(answer) -> str | None:
     if abs(answer - exact) <= 0.01 * exact:
         return None
     margin = 1.96 * np.sqrt(0.16 / max(answer, 1))
-    hint = f"with {answer:,.0f} sentences and accuracy 0.80 the interval goes {margin:.4f} to each side"
+    hint = f"with {answer:,.0f} sentences at 0.80 the interval goes {margin:.4f} to each side"
     return f"{hint}; do you use the accuracy of the cell above, 0.80?"
