@@ -1,8 +1,8 @@
 """Write what the live models of the web site load: `python -m tools.export_live OUTPUT_FOLDER`.
 
-Runs in the environment of `make onnx`, after `npm ci`. A page that is opened as a file may not fetch
-its neighbours, but it may load classic scripts: files are compressed, written as base64, and put
-into four scripts, `NAME.packed.js`.
+Runs in the environment of `make onnx`, after `npm ci`. A page that is opened as a file may not
+fetch its neighbours, but it may load classic scripts: files are compressed, written as base64, and
+put into four scripts, `NAME.packed.js`.
 
 - runtime: ONNX Runtime Web, and the rules by which `utils.data` cuts texts
 - sentiment: the kept model of data/models/sentiment-cnn
@@ -27,7 +27,6 @@ import keras
 import numpy as np
 import onnx
 import onnxruntime
-import tensorflow as tf
 from keras import ops
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
@@ -46,11 +45,12 @@ from utils.training import load_weights
 BUILD = ROOT / "build" / "live"
 RUNTIME = ROOT / "node_modules" / "onnxruntime-web" / "dist"
 ODD = [  # what people type, beside sentences
-    "", " ", "\n\n", "?!", "🙂🙂", "👩‍👩‍👧 family", "naïve café", "cafe\u0301", "Straße ΟΔΟΣ İstanbul",
-    "שלום עולם", "مرحبا بالعالم", "日本語のテキスト", "한국어 문장", "<script>alert(1)</script>", "a" * 150,
+    "", " ", "\n\n", "?!", "🙂🙂", "👩‍👩‍👧 family", "naïve café", "cafe\u0301", "Straße ΟΔΟΣ",
+    "İstanbul", "שלום עולם", "مرحبا بالعالم", "日本語のテキスト", "한국어 문장",
+    "<script>alert(1)</script>", "a" * 150,
     "don't they'll I've he'd we're it's I'm", "12345 3.14 1,000", "tab\tand\u00a0space\u3000here",
     "“quotes” – dashes — and … dots", "zero\u200bwidth \ufeffmark", "x" * 30 + " " * 30 + "y",
-    "[CLS] and [MASK] and <|endoftext|> and <unk>", "▁ already", "\x00\x01 control \x7f",
+    "[CLS] and [MASK] and <|endoftext|> and <unk>", "▁ already", "\x00\x01 \x7f",
 ]  # fmt: skip
 SETTINGS = [(1.0, 0, 1.0), (0.5, 10, 1.0), (1.5, 0, 0.9), (0.8, 40, 0.5), (2.0, 1, 0.05)]
 
@@ -205,9 +205,7 @@ def check_gpt2(path: Path, model: gpt2.GPT2, lines: list[str]) -> None:
         if each == path and not logits < 1e-4:
             sys.exit(f"ONNX Runtime differs from Keras by {logits:.1e}")
     end = tokenizer.convert_tokens_to_ids("<|endoftext|>")
-    logits = [
-        ops.convert_to_numpy(model(np.array([row or [end]])))[0, -1].tolist() for row in ids
-    ]
+    logits = [ops.convert_to_numpy(model(np.array([r or [end]])))[0, -1].tolist() for r in ids]
     filtered = [
         ops.convert_to_numpy(
             ops.softmax(filter_logits(wanted[-1:], temperature=t, top_k=k, top_p=p))
