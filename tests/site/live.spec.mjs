@@ -34,6 +34,7 @@ const ready = (page) => expect(demo(page)).toHaveAttribute("data-state", "ready"
 
 for (const [name, loaded] of Object.entries({
   sentiment: ["runtime.packed.js", "sentiment.packed.js"],
+  next_token: ["gpt2.packed.js", "runtime.packed.js"],
 })) {
   test(`${name}: nothing is loaded before the first click; keys suffice`, async ({ page }) => {
     await page.goto(`live/${name}.html`);
@@ -51,7 +52,7 @@ for (const [name, loaded] of Object.entries({
   });
 }
 
-for (const name of ["sentiment"]) {
+for (const name of ["sentiment", "next_token"]) {
   test(`${name}: without WebAssembly a sentence points to the stored example`, async ({ page }) => {
     await page.addInitScript(() => delete globalThis.WebAssembly);
     await page.goto(`live/${name}.html`);
@@ -110,4 +111,76 @@ test("sentiment: a word is judged by leaving it out; the stored answers hold", a
     await page.locator("textarea").fill(text);
     await expect(page.locator("output")).toHaveText(`${answer} praise`);
   }
+});
+
+test("next token: ids and scores are those of Keras, on 200 texts; read at once or one by one", async ({ page }) => {
+  await page.goto("live/next_token.html");
+  await page.locator("textarea").fill("KING:");
+  await ready(page);
+  const { texts, token_ids, logits } = readExpected("gpt2");
+  const [ids, found, back, single] = await page.evaluate(async (texts) => {
+    const { step, read, tokenizer } = document.querySelector("[data-live]");
+    const [ids, found] = [texts.map(tokenizer.encode), []];
+    for (const text of texts) found.push(Array.from((await step(read(text))).logits));
+    let state = {};
+    for (const id of ids[0]) state = await step([id], state.past);
+    return [ids, found, ids.map(tokenizer.decode), Array.from(state.logits)];
+  }, texts);
+  expect(texts.length).toBe(200);
+  expect(ids).toEqual(token_ids);
+  expect(back).toEqual(texts);
+  const largest = Math.max(...found.map((row, i) => difference(row, logits[i])));
+  expect(largest).toBeLessThan(1e-4);
+  expect(difference(single, logits[0])).toBeLessThan(1e-4);
+  console.log("next token: largest difference of a logit", largest);
+});
+
+test("next token: settings keep what filter_logits keeps", async ({ page }) => {
+  await page.goto("live/next_token.html");
+  await page.locator("textarea").fill("KING:");
+  await ready(page);
+  const { settings, scores, filtered } = readExpected("gpt2");
+  const found = await page.evaluate(
+    ([settings, scores]) => settings.map((each) => document.querySelector("[data-live]").filter(scores, ...each)),
+    [settings, scores],
+  );
+  found.forEach((row, i) => {
+    expect(row.map((p) => p > 0)).toEqual(filtered[i].map((p) => p > 0));
+    expect(difference(row, filtered[i])).toBeLessThan(1e-5);
+  });
+});
+
+test("next token: it writes, stops, goes past its context; attention rows add up to 1", async ({ page }) => {
+  await page.goto("live/next_token.html");
+  await page.getByRole("button", { name: "Next token" }).click();
+  await ready(page);
+  const written = page.locator(".live-written");
+  await expect(written).not.toBeEmpty();
+  const sums = await page.evaluate(async () => {
+    const { step, read } = document.querySelector("[data-live]");
+    const { data, dims } = (await step(read("To be, or not to be"))).attention;
+    const rows = Array.from({ length: data.length / dims[3] }, (_, i) => data.slice(i * dims[3], (i + 1) * dims[3]));
+    return [dims, rows.map((row) => row.reduce((a, b) => a + b)), data[1]];
+  });
+  expect(sums[0].slice(0, 2)).toEqual([4, 4]);
+  expect(difference(sums[1], sums[1].map(() => 1))).toBeLessThan(1e-5);
+  expect(sums[2]).toBe(0); // the first token does not see the second
+  await page.getByRole("button", { name: "Write 40 tokens" }).click();
+  await page.getByRole("button", { name: "Stop" }).click();
+  await expect(page.getByRole("button", { name: "Write 40 tokens" })).toBeVisible();
+  await page.getByRole("button", { name: "Clear" }).click();
+  await expect(written).toBeEmpty();
+  const long = await page.evaluate(async () => {
+    const { write } = document.querySelector("[data-live]");
+    const best = (p) => p.indexOf(Math.max(...p));
+    return (await write("word ".repeat(300), 20, () => true, best)).length;
+  });
+  expect(long).toBe(276);
+  const rows = await page.locator("#stored-answers tbody tr").all();
+  await page.locator("textarea").fill("ROMEO:\nMy love");
+  for (const [i, row] of rows.entries()) {
+    const p = await row.locator("td").last().textContent();
+    await expect(page.locator("[data-live] table").first().locator("tbody tr").nth(i).locator("td").first()).toHaveText(p);
+  }
+  expect(rows.length).toBe(5);
 });
