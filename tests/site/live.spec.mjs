@@ -35,6 +35,7 @@ const ready = (page) => expect(demo(page)).toHaveAttribute("data-state", "ready"
 for (const [name, loaded] of Object.entries({
   sentiment: ["runtime.packed.js", "sentiment.packed.js"],
   next_token: ["gpt2.packed.js", "runtime.packed.js"],
+  tokenizer: ["tokenizers.packed.js"],
 })) {
   test(`${name}: nothing is loaded before the first click; keys suffice`, async ({ page }) => {
     await page.goto(`live/${name}.html`);
@@ -52,8 +53,9 @@ for (const [name, loaded] of Object.entries({
   });
 }
 
-for (const name of ["sentiment", "next_token"]) {
+for (const name of ["sentiment", "next_token", "tokenizer"]) {
   test(`${name}: without WebAssembly a sentence points to the stored example`, async ({ page }) => {
+    test.skip(name === "tokenizer", "it needs none");
     await page.addInitScript(() => delete globalThis.WebAssembly);
     await page.goto(`live/${name}.html`);
     await expect(page.locator("[data-live] output").first()).toContainText("no WebAssembly");
@@ -183,4 +185,26 @@ test("next token: it writes, stops, goes past its context; attention rows add up
     await expect(page.locator("[data-live] table").first().locator("tbody tr").nth(i).locator("td").first()).toHaveText(p);
   }
   expect(rows.length).toBe(5);
+});
+
+test("tokenizer: ids are those of the tokenizers library, on 200 texts", async ({ page }) => {
+  await page.goto("live/tokenizer.html");
+  await page.locator("textarea").fill("x");
+  await ready(page);
+  const { texts, ...expected } = readExpected("tokenizers");
+  const found = await page.evaluate((texts) => {
+    const { tokenizers } = document.querySelector("[data-live]");
+    return Object.fromEntries(Object.entries(tokenizers).map(([name, each]) => [name, texts.map(each.encode)]));
+  }, texts);
+  expect(texts.length).toBe(200);
+  expect(found).toEqual(expected);
+  const rows = await page.locator("#stored-example tbody tr").all();
+  for (const row of rows) {
+    const [text, method, tokens, count] = await row.locator("td").allTextContents();
+    await page.locator("textarea").fill(text);
+    const panel = page.locator(`[data-tokenizer=${method.toLowerCase()}]`);
+    await expect(panel).toContainText(`${count} tokens`);
+    expect((await panel.locator("span").allTextContents()).join(" ")).toBe(tokens);
+  }
+  expect(rows.length).toBe(6);
 });
