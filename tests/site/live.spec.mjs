@@ -1,5 +1,6 @@
 // The live models in a browser, against what Keras and the `tokenizers` library say (build/live).
 import { readFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
 
 import { expect, test } from "@playwright/test";
 
@@ -207,4 +208,115 @@ test("tokenizer: ids are those of the tokenizers library, on 200 texts", async (
     expect((await panel.locator("span").allTextContents()).join(" ")).toBe(tokens);
   }
   expect(rows.length).toBe(6);
+});
+
+const opened = (page) => page.locator("[data-live] output");
+const drop = async (page, name) => {
+  const data = readFileSync(`${BUILD}/packs/${name}.zip`).toString("base64");
+  const file = await page.evaluateHandle((data) => {
+    const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], "model.zip"));
+    return transfer;
+  }, data);
+  await page.locator(".live-drop").dispatchEvent("drop", { dataTransfer: file });
+};
+
+test("your model: nothing is loaded before a file is chosen; what opens answers as Python does", async ({ page }) => {
+  test.setTimeout(240_000);
+  await page.goto("live/your_model.html");
+  expect(packed()).toEqual([]);
+  await expect(page.getByLabel("The .zip of your model")).toBeVisible();
+  const { texts, answers } = JSON.parse(readFileSync(`${BUILD}/packs/models.expected.json`, "utf8"));
+  expect(Object.keys(answers).length).toBeGreaterThan(4);
+  for (const [name, expected] of Object.entries(answers)) {
+    if (name === "cnn") await drop(page, name);
+    else await page.locator("input[type=file]").setInputFiles(`${BUILD}/packs/${name}.zip`);
+    await expect(opened(page)).toContainText("Opened: ", { timeout: 30_000 });
+    const translator = typeof expected[0] === "string";
+    const found = await page.evaluate(async ([texts, translator]) => {
+      const model = document.querySelector("[data-live]").getModel();
+      if (!translator) return model.score(texts.map(model.cut));
+      const written = [];
+      for (const text of texts) written.push(await model.translate(text));
+      return written;
+    }, [texts, translator]);
+    if (translator) expect(found).toEqual(expected);
+    else expected.forEach((row, i) => expect(difference(found[i], Object.values(row))).toBeLessThan(1e-4));
+    await page.locator("textarea").fill(texts[0]);
+    await expect(page.locator(".live-result")).not.toBeEmpty();
+    for (const text of Object.values(ODD)) await page.locator("textarea").fill(text);
+    await expect(page.locator(".live-result")).not.toContainText("does not answer");
+  }
+  expect(await page.evaluate(() => window.hacked)).toBeUndefined(); // a label is HTML
+});
+
+const REFUSED = {
+  "no-onnx": "make onnx MODEL=folder",
+  gpt2: 'of the kind "gpt2"',
+  kind: "of the kind",
+  path: "leads out of its folder",
+  changed: "vocabulary.txt was changed",
+  "other-labels": "3 labels and 1 outputs",
+  "no-card": "no card.json",
+  "bad-card": "card.json cannot be read",
+  tokens: "other tokens than the model",
+  "bad-onnx": "ONNX Runtime cannot open",
+  cut: "broken",
+  text: "broken",
+  empty: "broken",
+  damaged: "broken",
+  bomb: "more than 200 MB",
+  "lying-bomb": "broken",
+};
+test("your model: broken and hostile files get a sentence, and a good one opens after them", async ({ page }) => {
+  test.setTimeout(240_000);
+  await page.goto("live/your_model.html");
+  for (const [name, sentence] of Object.entries(REFUSED)) {
+    await page.locator("input[type=file]").setInputFiles(`${BUILD}/packs/${name}.zip`);
+    await expect(opened(page)).toContainText(sentence, { timeout: 30_000 });
+    await expect(page.locator("textarea")).toBeHidden();
+  }
+  expect(await page.evaluate(() => window.hacked)).toBeUndefined();
+  await drop(page, "cnn");
+  await expect(opened(page)).toContainText("Opened");
+});
+
+// With LIVE_MEASURE=1: medians of five fresh pages, for the tables of the pages.
+test("measure", async ({ page, browser, baseURL }) => {
+  test.skip(!process.env.LIVE_MEASURE, "LIVE_MEASURE=1 measures");
+  test.setTimeout(600_000);
+  const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1];
+  const rows = {};
+  const script = `${process.env.LIVE_MEASURE}/_static/live/gpt2.packed.js`;
+  const int8 = () => {
+    const model = gzipSync(readFileSync(`${BUILD}/gpt2.int8.onnx`)).toString("base64");
+    return readFileSync(script, "utf8").replace(/("model.onnx": ")[^"]*/, (_, start) => start + model);
+  };
+  for (const name of ["sentiment", "tokenizer", "next_token", "next_token int8"]) {
+    if (name.endsWith("int8") && baseURL.startsWith("file")) continue;
+    const found = [];
+    for (let n = 0; n < 5; n++) {
+      const context = await browser.newContext({ baseURL });
+      const fresh = await context.newPage();
+      if (name.endsWith("int8")) await fresh.route("**/gpt2.packed.js", (route) => route.fulfill({ body: int8() }));
+      await fresh.goto(`live/${name.split(" ")[0]}.html`);
+      found.push(await fresh.evaluate(async () => {
+        const root = document.querySelector("[data-live]");
+        const begin = performance.now();
+        root.querySelector("textarea").dispatchEvent(new Event("input", { bubbles: true }));
+        while (root.dataset.state !== "ready" || /Loading/.test(root.querySelector("output").textContent))
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        const load = performance.now() - begin;
+        let rate = 0;
+        const again = performance.now();
+        if (root.write) rate = 100 / ((await root.write("ROMEO:", 100, () => true, (p) => p.indexOf(Math.max(...p)), again), performance.now() - again) / 1000);
+        else if (root.explain) rate = (await root.explain("A warm, funny and clever film."), performance.now() - again);
+        return [load, rate];
+      }));
+      await context.close();
+    }
+    rows[name] = { load_ms: Math.round(median(found.map(([load]) => load))), rate: median(found.map(([, rate]) => rate)) };
+  }
+  console.log(JSON.stringify(rows));
 });
