@@ -27,7 +27,7 @@ live.start("sentiment", async (root) => {
           (tokens.length === model.size ? `; only the first ${model.size} words and marks are read` : "");
     const paint = (token, i) => {
       const word = live.make("span", { class: moves[i] < 0 ? "live-down" : "live-up" }, token);
-      word.style.setProperty("--strength", `${Math.min(100, Math.abs(250 * moves[i]))}%`);
+      word.style.setProperty("--strength", `${Math.min(50, Math.abs(400 * moves[i]))}%`);
       return [word, " "];
     };
     sentence.replaceChildren(...tokens.flatMap(paint));
