@@ -16,9 +16,10 @@ const ODD = {
 const difference = (a, b) => Math.max(...a.map((x, i) => Math.abs(x - b[i])));
 
 // Fails a test in which a page complains, or asks another host for anything.
-let complaints, requests;
+let complaints, requests, responses;
 test.beforeEach(({ page, baseURL }) => {
-  [complaints, requests] = [[], []];
+  [complaints, requests, responses] = [[], [], []];
+  page.on("response", (response) => responses.push(response));
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
   page.on("request", (request) => {
@@ -33,11 +34,11 @@ const packed = () => requests.filter((url) => url.includes(".packed.js")).map((u
 const demo = (page) => page.locator("[data-live]");
 const ready = (page) => expect(demo(page)).toHaveAttribute("data-state", "ready", { timeout: 60_000 });
 
-for (const [name, loaded] of Object.entries({
-  sentiment: ["runtime.packed.js", "sentiment.packed.js"],
-  next_token: ["gpt2.packed.js", "runtime.packed.js"],
-  tokenizer: ["tokenizers.packed.js"],
-})) {
+for (const [name, megabytes, loaded] of [
+  ["sentiment", 10, ["runtime.packed.js", "sentiment.packed.js"]],
+  ["next_token", 20, ["gpt2.packed.js", "runtime.packed.js"]],
+  ["tokenizer", 10, ["tokenizers.packed.js"]],
+]) {
   test(`${name}: nothing is loaded before the first click; keys suffice`, async ({ page }) => {
     await page.goto(`live/${name}.html`);
     await page.waitForTimeout(500);
@@ -48,22 +49,30 @@ for (const [name, loaded] of Object.entries({
     await page.keyboard.press("Enter");
     await ready(page);
     expect(packed().sort()).toEqual(loaded);
+    if (responses.length && responses[0].url().startsWith("http")) {
+      const sizes = responses.filter((each) => each.url().startsWith("http")).map((each) => each.body());
+      const total = (await Promise.all(sizes)).reduce((sum, body) => sum + body.length, 0) / 1e6;
+      console.log(name, "first answer with runtime and page:", total.toFixed(2), "MB");
+      expect(total).toBeGreaterThan(1);
+      expect(total).toBeLessThan(megabytes);
+    }
     for (const field of await page.locator("[data-live] :is(textarea, input, select, meter)").all()) {
       await expect(field).toHaveAccessibleName(/./);
     }
   });
 }
 
-for (const name of ["sentiment", "next_token", "tokenizer"]) {
+for (const name of ["sentiment", "next_token", "your_model"]) {
   test(`${name}: without WebAssembly a sentence points to the stored example`, async ({ page }) => {
-    test.skip(name === "tokenizer", "it needs none");
     await page.addInitScript(() => delete globalThis.WebAssembly);
     await page.goto(`live/${name}.html`);
     await expect(page.locator("[data-live] output").first()).toContainText("no WebAssembly");
     await expect(page.locator("table").last()).toBeVisible();
     expect(packed()).toEqual([]);
   });
+}
 
+for (const name of ["sentiment", "next_token", "tokenizer"]) {
   for (const [kind, text] of Object.entries(ODD)) {
     test(`${name}: survives ${kind} input`, async ({ page }) => {
       await page.goto(`live/${name}.html`);
