@@ -15,14 +15,10 @@ build/live: of movie-snippets no sentence may be published.
 
 import base64
 import gzip
+import hashlib
 import json
-import os
 import sys
 from pathlib import Path
-
-if __name__ == "__main__" and os.environ.get("PYTHONHASHSEED") != "0":  # tf2onnx iterates over sets
-    command = [sys.executable, "-m", "tools.export_live", *sys.argv[1:]]
-    os.execve(sys.executable, command, os.environ | {"PYTHONHASHSEED": "0"})
 
 from utils.runtime import ROOT, start
 
@@ -98,8 +94,43 @@ def store_half(path: Path, smallest: int = 256) -> None:
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
+    name_by_content(model.graph)
     onnx.checker.check_model(model)
     onnx.save(model, path)
+
+
+def name_by_content(graph) -> None:
+    """Name and order weights and nodes by what they hold: tf2onnx does so anew in each run."""
+
+    def make_name(*facts) -> str:
+        return hashlib.sha256(repr(facts).encode()).hexdigest()[:20]
+
+    names, depths, weights, nodes = {"": ""}, {}, {}, {}
+    for tensor in graph.initializer:
+        old, tensor.name = tensor.name, ""
+        names[old] = tensor.name = make_name(tensor.SerializeToString(deterministic=True))
+        weights[tensor.name] = tensor
+    for node in graph.node:  # each stands behind those that it needs
+        inputs = [names.setdefault(name, name) for name in node.input]
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                attribute.t.name = ""
+        attributes = sorted(a.SerializeToString(deterministic=True) for a in node.attribute)
+        name = make_name(node.op_type, inputs, attributes)
+        depths[name] = 1 + max((depths.get(each.split(".")[0], 0) for each in inputs), default=0)
+        outputs = [f"{name}.{i}" for i in range(len(node.output))]
+        names |= dict(zip(node.output, outputs, strict=True))
+        node.name, node.input[:], node.output[:] = name, inputs, outputs
+        nodes[name] = node
+    kept = sorted(nodes.values(), key=lambda node: (depths[node.name], node.name))
+    for output in graph.output:
+        output.name = names[output.name]
+    tensors = [weights[name] for name in sorted(weights)]
+    for field, found in ((graph.node, kept), (graph.initializer, tensors), (graph.value_info, [])):
+        copies = [type(each).FromString(each.SerializeToString()) for each in found]
+        del field[:]
+        field.extend(copies)
+    graph.doc_string = ""
 
 
 def export_sentiment() -> dict[str, bytes]:
