@@ -1,8 +1,10 @@
-"""Draw README's picture from the ledger: `python -m tools.picture` writes docs/results.png.
+"""Make the pictures of README and docs: `python -m tools.picture`.
 
-The PNG carries the numbers that it shows, so that a test can tell when it is out of date.
+docs/results.png is drawn from the ledger and carries the numbers that it shows, so that a test can
+tell when it is out of date; docs/attention.png is the first figure that lesson 08 stores.
 """
 
+import base64
 import json
 from pathlib import Path
 
@@ -14,7 +16,8 @@ import matplotlib.pyplot as plt  # noqa: E402
 
 from utils.results import LEDGER, load_results  # noqa: E402
 
-PICTURE = LEDGER.parents[1] / "docs" / "results.png"
+ROOT = LEDGER.parents[1]
+PICTURE, MOMENT = ROOT / "docs" / "results.png", ROOT / "docs" / "attention.png"
 
 
 def describe_headlines(results: dict[str, dict]) -> str:
@@ -53,5 +56,14 @@ def list_headlines() -> dict[str, dict]:
     return {name: result for name, result in load_results().items() if name.isdigit()}
 
 
+def read_moment() -> bytes:
+    """Return the first figure that lesson 08 stores: where its translator looks."""
+    (path,) = ROOT.glob("notebooks/08_*.ipynb")
+    cells = json.loads(path.read_text(encoding="utf8"))["cells"]
+    shown = [output.get("data", {}) for cell in cells for output in cell.get("outputs", ())]
+    return base64.b64decode(next(data["image/png"] for data in shown if "image/png" in data))
+
+
 if __name__ == "__main__":
     draw_results(list_headlines())
+    MOMENT.write_bytes(read_moment())

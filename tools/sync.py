@@ -27,7 +27,8 @@ from utils.results import load_results, write_whole
 from utils.teaching.cards import load_cards, render_quiz, render_theory_table
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = ("README.md", "TEACHING.md", "CONTRIBUTING.md", "data/README.md", "docs/results.md")
+DOCUMENTS = ("README.md", "TEACHING.md", "CONTRIBUTING.md", "data/README.md")
+DOCUMENTS += ("docs/results.md", "docs/theory.md")
 # Markdown code comes first, so that a marker shown as an example is not one.
 MARKER = re.compile(
     r"(?P<fence>`{3,})[\s\S]*?(?P=fence)|`[^`\n]+`"

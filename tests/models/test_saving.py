@@ -102,7 +102,7 @@ def test_everything_or_nothing(classifier, folder, monkeypatch):
 
 
 def test_labels_and_threshold(classifier, folder):
-    texts = ["a film", "film", ""]
+    texts = ["a film", "film", "a a"]
     served = saving.load(folder)
     assert served.classify(texts) == ["good", "poor", "good"]
     for row, good in zip(served.predict(texts), [0.8, 0.2, 0.8], strict=True):
@@ -121,6 +121,8 @@ def test_labels_and_threshold(classifier, folder):
     ("name", "ask", "said"),
     [
         ("cnn", lambda served: served.predict("film"), "not one string"),
+        ("cnn", lambda served: served.predict(["film", " "]), r"text 2 of 2 \(' '\) holds no word"),
+        ("cnn", lambda served: served.predict(["quux"]), "text 1 of 1 .* leave it out"),
         ("translator", lambda served: served.translate([7]), r"texts\[0\] is 7"),
         ("gru", lambda served: served.generate("aZ"), "never seen the character 'Z'"),
         ("gru", lambda served: served.generate(""), "at least one character"),

@@ -247,7 +247,7 @@ def test_backends_name_an_unknown_number(capsys):
 
 def test_several_numbers_are_several_notebooks():
     paths = course.list_steps("test", ["00", "01"])[2][4:]
-    starts = ["notebooks/00", "notebooks/01", "notebooks/solutions/01"]
+    starts = [f"notebooks/{place}" for place in ("00", "01", "solutions/00", "solutions/01")]
     assert [path.split("_")[0] for path in paths] == starts
     every = course.list_steps("test", [])[2][4:]
     assert {ROOT / path for path in every} == set(ROOT.glob("notebooks/**/*.ipynb"))

@@ -28,12 +28,20 @@ from utils.runtime import ROOT
 
 REGISTRY = ROOT / "data" / "registry.toml"
 TIERS = ("authored", "checkpoint", "package", "web")
+KEYS = {"tier", "title", "rows", "licence", "source", "citation", "used_by", "files"}
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"  # of a data set or a file: never a path
 
 
 def load_registry() -> dict[str, dict]:
-    """Return the entry of each data set (see the comment at the top of the registry)."""
-    return tomllib.loads(REGISTRY.read_text(encoding="utf8"))
+    """Return the entry of each data set (see the comment at the top of the registry), or raise."""
+    entries = tomllib.loads(REGISTRY.read_text(encoding="utf8"))
+    for name, entry in entries.items():
+        keys = [(KEYS, entry), *(({"name", "sha256", "bytes"}, f) for f in entry.get("files", ()))]
+        for needed, given in keys:
+            if missing := sorted(needed - given.keys()):
+                said = f"{REGISTRY.name}, [{name}] lacks {', '.join(missing)}"
+                raise DataError(f"{said}; it has {', '.join(given)}: is a key misspelt?")
+    return entries
 
 
 def get_cache_folder() -> Path:

@@ -70,8 +70,14 @@ class TextModel(KeptModel):
         self.rule = "tokenizer.json" if tokenizer else "utils.data.text.split_words"
 
     def encode(self, texts) -> np.ndarray:
+        """Return token ids (B, T); raise ValueError for a text in which no token is known."""
         texts = check_texts(texts)
-        return encode_rows(texts, self.sequence_length, self.vocabulary, self.tokenizer)
+        rows = encode_rows(texts, self.sequence_length, self.vocabulary, self.tokenizer)
+        for number, (text, row) in enumerate(zip(texts, rows, strict=True), 1):
+            if not text.strip() or (self.vocabulary is not None and row.max() < 2):
+                said = f"text {number} of {len(texts)} ({text[:40]!r}) holds no word that the model"
+                raise ValueError(f"{said} knows, so it cannot tell anything of it: leave it out")
+        return rows
 
 
 class Classifier(TextModel):

@@ -102,7 +102,8 @@ def translate(decode, source_ids: np.ndarray, *, batch_size: int = 256) -> np.nd
     Built in notebook 05, section 3. Of the beams the best is kept; the last batch is filled with
     padding.
     """
-    found = []
+    found, short = [], max(0, 2 - source_ids.shape[1])  # Keras warns of a softmax over one token
+    source_ids = np.pad(source_ids, ((0, 0), (0, short)))
     for i in range(0, len(source_ids), batch_size):
         batch = source_ids[i : i + batch_size]
         missing = batch_size - len(batch)

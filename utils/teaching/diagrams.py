@@ -57,7 +57,7 @@ def draw_model(steps: list[Step], *, title: str, mask: Sequence = ()) -> Diagram
         if step.flow:
             canvas.chain(cells, both=step.flow == "both")
         y, last, above = y + height + 20, [box], cells
-    return canvas.finish(y - 20, "Shaded boxes: layers with weights, which training changes.")
+    return canvas.finish(y - 20, "Training changes the weights.")
 
 
 def draw_unrolled(words: list[str], hidden_dim: int, *, cell="LSTM", mask=()) -> Diagram:

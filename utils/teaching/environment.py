@@ -16,7 +16,7 @@ from utils.runtime import ROOT
 # of requirements.txt maintains the course, or is installed by the notebook that needs it.
 PACKAGES = (
     "tensorflow", "keras", "spacy", "transformers", "scikit-learn", "pandas", "pyarrow",
-    "matplotlib", "pooch", "tqdm", "filelock", "psutil",
+    "matplotlib", "pooch", "tqdm", "filelock", "psutil", "gguf",
 )  # fmt: skip
 MEMORY_GB, DISK_GB = 4, 2  # what the largest notebook needs, with room for the system
 
@@ -46,14 +46,16 @@ def check_environment() -> list[tuple[str, str, str]]:
             found += "" if found == pinned else f" (the results were made with {pinned})"
         except importlib.metadata.PackageNotFoundError:
             found, fits = "not installed", False
-        rows.append((package, found, "" if fits else f"python -m pip install {package}=={pinned}"))
+        way_out = f"python course.py setup, or on Colab: pip install {package}=={pinned}"
+        rows.append((package, found, "" if fits else way_out))
     for subject, free, needed, way_out in (
         ("free memory", psutil.virtual_memory().available, MEMORY_GB, "close other programs"),
         ("free disk", shutil.disk_usage(ROOT).free, DISK_GB, "make room on the disk"),
     ):
         enough = free >= needed * 1e9
         found = f"at least {needed} GB" if enough else f"only {free / 1e9:.1f} GB"
-        rows.append((subject, found, "" if enough else f"{way_out}: {needed} GB are needed"))
+        way_out += f": the largest lesson needs {needed} GB"
+        rows.append((subject, found, "" if enough else way_out))
     return rows
 
 
