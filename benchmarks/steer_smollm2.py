@@ -81,13 +81,13 @@ NAMES = {
 
 
 class Recorder(StepGenerator):
-    """Writes no control token, knows min-p, and keeps -log p of each token that it has chosen."""
+    """Writes no control token, and keeps -log p of each token that it has chosen."""
 
     def prepare(self, banned, *, min_p=0.0, temperature=0.0, top_k=0, top_p=1.0, **penalty):
         """Return a copy with other settings, which shares the compiled programs."""
         other = copy.copy(self)
         other.penalty = penalty.get("repetition_penalty", 1.0)
-        other.filters = check_settings(temperature, top_k, top_p, other.penalty)
+        other.filters = check_settings(temperature, top_k, top_p, min_p, other.penalty)
         other.greedy, other.min_p = temperature == 0, min_p
         other.banned, other.nats = list(banned), []
         return other
@@ -96,8 +96,7 @@ class Recorder(StepGenerator):
         logits = ops.convert_to_numpy(logits).copy()
         logits[:, self.banned] = -1e9
         log_p = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
-        allowed = log_p >= log_p.max(axis=-1, keepdims=True) + np.log(self.min_p or 1e-30)
-        chosen = super().choose(np.where(allowed, logits, -1e9), seen, random)
+        chosen = super().choose(logits, seen, random)
         self.nats.append(-log_p[np.arange(len(chosen)), chosen])
         return chosen
 
@@ -152,7 +151,7 @@ def measure_cache(options) -> None:
     def clock(write) -> dict:
         begin, tokens, times = time.process_time(), [], []
         for token in write():
-            tokens.append(int(token))
+            tokens.append(int(np.ravel(token)[0]))
             times.append(time.process_time() - begin)
         return {"tokens": tokens, "times": times}
 

@@ -27,7 +27,7 @@ def warm_up_and_decay(learning_rate: float, steps: int) -> schedules.LearningRat
 
 
 class LengthBatches(keras.utils.PyDataset):
-    """Batches of texts of similar length, cut at their padding. Built in notebook 01, section 6.
+    """Batches of texts of similar length, cut at their padding. Used in notebook 01, section 6.
 
     Which texts meet in a batch, and the order of the batches, change from epoch to epoch. From
     token ids (N, T), 0 = padding at the end, and targets (N, ...).

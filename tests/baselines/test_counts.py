@@ -51,3 +51,13 @@ def test_vectors_and_scores_are_used():
     model = counts.CountModel(10.0, glove=glove, lexicon=lexicon).fit(known, labels)
     plain = counts.CountModel(10.0).fit(known, labels)
     assert model.predict_proba(["splendid"])[0, 1] > plain.predict_proba(["splendid"])[0, 1]
+
+
+def test_words_after_a_negation_are_other_words():
+    texts, labels = ["a good film", "a bad film", "not so good", "not so bad"] * 3, [1, 0, 0, 1] * 3
+    model = counts.CountModel(30.0, split=counts.mark_negations).fit(texts, labels)
+    p = model.predict_proba(["never good", "never bad", "good", "bad"])[:, 1]
+    assert p[1] > p[0] and p[2] > p[3]
+    assert counts.mark_negations("No, it is n't a b c d e") == [
+        "no", "NOT_,", "NOT_it", "NOT_is", "NOT_n't", "NOT_a", "NOT_b", "NOT_c", "NOT_d", "e",
+    ]  # fmt: skip

@@ -27,7 +27,7 @@ def ask(served):
         return served.translate(TEXTS)
     if hasattr(served, "generate"):
         return served.generate(PROMPT, max_new_tokens=9, top_k=1)
-    return served.predict(["[MASK] " + text for text in TEXTS]) if served.probe else None
+    return served.predict([f"[MASK] film {text}" for text in TEXTS]) if served.probe else None
 
 
 def measure(model, arrays, name):

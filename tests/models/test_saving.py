@@ -46,7 +46,7 @@ OLD = {"versions": {"keras": "2.15.0"}}
         (lambda f: (f / "vocabulary.txt").write_text("x"), "vocabulary.txt was changed"),
         (lambda f: (f / "card.json").unlink(), "has no card.json"),
         (lambda f: (f / "card.json").write_text('{"kind"'), "cannot be read"),
-        (shutil.rmtree, "has no card.json"),
+        (shutil.rmtree, "there is no folder /.*: give the full path"),
         (lambda f: change_card(f, **OLD), "keras 2.15.0, and here is 3.* install 'keras==2.15.0'"),
         (lambda f: change_card(f, **OTHER), "no longer cuts texts into tokens"),
     ],

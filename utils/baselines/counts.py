@@ -23,6 +23,20 @@ def build_word_counts(C: float) -> Pipeline:
 NEGATIONS = {"not", "n't", "no", "never", "nothing", "without", "hardly", "neither", "nor"}
 
 
+def mark_negations(text: str, reach: int = 4) -> list[str]:
+    """Return the words of a text; the `reach` words after a negation as other words, NOT_word.
+
+    Example:
+        >>> mark_negations("not a very good film")
+        ['not', 'NOT_a', 'NOT_very', 'NOT_good', 'NOT_film']
+    """
+    marked, left = [], 0
+    for word in split_words(text):
+        marked.append(f"NOT_{word}" if left else word)
+        left = reach if word in NEGATIONS else max(0, left - 1)
+    return marked
+
+
 def summarise_vectors(texts, glove: tuple) -> np.ndarray:
     """Return mean, largest and smallest value of each dimension of the word vectors, (B, 3 D)."""
     rows, table = glove
@@ -62,14 +76,22 @@ class CountModel:
         C: inverse strength of the L2 regularisation.
         glove: what `load_glove` returns: word to row, and vectors (V, D).
         lexicon: word to score.
+        split: what cuts a text into the words that are counted: `split_words`, `mark_negations`.
 
     Reference:
         Wang and Manning 2012, Baselines and Bigrams, section 2, here with TF-IDF and logistic
         regression; Hutto and Gilbert 2014, VADER, section 3.3, for the negations.
     """
 
-    def __init__(self, C: float, *, glove: tuple | None = None, lexicon: dict | None = None):
-        words = {"tokenizer": split_words, "token_pattern": None, "lowercase": False}
+    def __init__(
+        self,
+        C: float,
+        *,
+        glove: tuple | None = None,
+        lexicon: dict | None = None,
+        split=split_words,
+    ):
+        words = {"tokenizer": split, "token_pattern": None, "lowercase": False}
         letters = {"analyzer": "char_wb", "ngram_range": (2, 5), "min_df": 2}
         self.counts = make_union(
             TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, **words),

@@ -70,7 +70,15 @@ def read_rows(
         )
     delimiter = delimiter or DELIMITERS.get(kind, ",")
     quotes = delimiter != "\t" if quotes is None else quotes
-    rows = _split_fields(path, read_file(path, encoding), delimiter, quotes)
+    text = read_file(path, encoding)
+    first = text.lstrip().partition("\n")[0]
+    for sign in (";", "\t", "|"):
+        if sign in first and delimiter not in first:
+            raise ValueError(
+                f"{path}: its first line, {first[:60]!r}, has no {delimiter!r} and a {sign!r}: "
+                f"if fields are cut there, give delimiter={sign!r}."
+            )
+    rows = _split_fields(path, text, delimiter, quotes)
     if not rows:
         raise ValueError(f"{path} is empty.")
     place, first = rows[0]

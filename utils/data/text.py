@@ -1,4 +1,4 @@
-"""From text to padded rows of token ids. Built step by step in notebook 01, section 3.
+"""From text to padded rows of token ids. Built step by step in notebook 01, section 4.
 
 Shapes: B texts in the batch, T tokens in a row.
 """

@@ -70,14 +70,8 @@ class TextModel(KeptModel):
         self.rule = "tokenizer.json" if tokenizer else "utils.data.text.split_words"
 
     def encode(self, texts) -> np.ndarray:
-        """Return token ids (B, T); raise ValueError for a text in which no token is known."""
         texts = check_texts(texts)
-        rows = encode_rows(texts, self.sequence_length, self.vocabulary, self.tokenizer)
-        for number, (text, row) in enumerate(zip(texts, rows, strict=True), 1):
-            if not text.strip() or (self.vocabulary is not None and row.max() < 2):
-                said = f"text {number} of {len(texts)} ({text[:40]!r}) holds no word that the model"
-                raise ValueError(f"{said} knows, so it cannot tell anything of it: leave it out")
-        return rows
+        return encode_rows(texts, self.sequence_length, self.vocabulary, self.tokenizer)
 
 
 class Classifier(TextModel):
@@ -94,9 +88,16 @@ class Classifier(TextModel):
         self.labels, self.threshold = [str(label) for label in labels], threshold
 
     def predict(self, texts) -> list[dict[str, float]]:
-        """Return for each text the probability of each label."""
+        """Return for each text the probability of each label.
+
+        Raises ValueError for a text in which nothing is known: its answer would mean nothing.
+        """
         if len(token_ids := self.encode(texts)) == 0:
             return []
+        for number, (text, row) in enumerate(zip(texts, token_ids, strict=True), 1):
+            if not text.strip() or (self.vocabulary is not None and row.max() < 2):
+                said = f"text {number} of {len(texts)} ({text[:40]!r}) holds no word that the model"
+                raise ValueError(f"{said} knows, so it cannot tell anything of it: leave it out")
         p = self.model.predict(token_ids, verbose=0)
         p = np.hstack([1 - p, p]) if p.shape[1] == 1 else p
         return [dict(zip(self.labels, row, strict=True)) for row in p.tolist()]

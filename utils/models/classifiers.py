@@ -16,7 +16,7 @@ from utils.models.layers import BigramHashing, MaskedAveragePooling1D, MaskedMax
 def count_agreement(targets, probabilities):
     """Return 1 where prediction and target lie on the same side of one half, else 0.
 
-    From notebook 01, section 6. Keras' binary accuracy takes no targets between 0 and 1.
+    Keras' binary accuracy takes no targets between 0 and 1.
     """
     targets = keras.ops.reshape(targets, keras.ops.shape(probabilities))
     same = keras.ops.equal(keras.ops.round(targets), keras.ops.round(probabilities))

@@ -161,6 +161,9 @@ def read_card(folder: Path) -> dict:
         card = json.loads((folder / "card.json").read_text(encoding="utf8"))
         files = card["files"]
     except FileNotFoundError:
+        if not folder.is_dir():
+            said = f"there is no folder {folder.resolve()}: give the full path of the kept model"
+            raise KeptModelError(said) from None
         raise KeptModelError(f"{folder} has no card.json: it is no kept model") from None
     except (ValueError, KeyError, TypeError):
         raise KeptModelError(f"{folder}/card.json was changed: it cannot be read") from None

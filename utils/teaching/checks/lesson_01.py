@@ -30,13 +30,19 @@ def check_pool_mean(pool_mean) -> str | None:
     """Padding has no say in the mean, however long it is."""
     states = np.array([[[2.0, 0.0], [4.0, 6.0], [9.0, 9.0]], [[1.0, 1.0], [1.0, 1.0], [1.0, 4.0]]])
     mask = np.array([[True, True, False], [True, True, True]])
-    found = np.asarray(run(pool_mean, states, mask), dtype=float)
+    try:
+        found = np.asarray(run(pool_mean, states, mask), dtype=float)
+    except ValueError as error:
+        hint = "`states` has three axes and `mask` two: give it a third one, `mask[:, :, None]`"
+        return f"{error}. {hint}."
     if found.shape != (2, 2):
         return f"the result must have shape (B, D) = (2, 2), yours has {found.shape}."
     if np.allclose(found, states.mean(axis=1)):
         return "this counts the padding too: the first text has two words, not three."
     if np.allclose(found, (states * mask[:, :, None]).sum(axis=1) / 3):
         return "padding adds nothing now, but you still divide by 3, not by the number of words."
+    if np.allclose(found, np.where(mask[:, :, None], states, -1.0).mean(axis=1)):
+        return "padding is -1 now, which is right for a maximum; in a mean it must add nothing."
     real = np.where(mask[:, :, None], states, -np.inf)
     if np.allclose(found, real.max(axis=1)):
         return "this is the largest value of each number; asked for is the mean."
