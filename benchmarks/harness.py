@@ -132,7 +132,7 @@ def train_in_parts(
 
 
 def get_numbers(facts: dict) -> dict:
-    return {key: np.round(v, 4).item() for key, v in facts.items() if isinstance(v, (int, float))}
+    return {key: round(float(v), 4) for key, v in facts.items() if isinstance(v, (int, float))}
 
 
 def compare(correct: np.ndarray, baseline: np.ndarray, values: list[float]) -> dict:
