@@ -291,11 +291,10 @@ def adapt(options) -> None:
                 **{k: each["cpu_seconds"] for k, each in plain[name].items()},
             },
         }
-    table = [
-        {"text": name}
-        | {said: format(each["perplexity"].get(k, np.nan), ".1f") for k, said in NAMES.items()}
-        for name, each in results.items()
-    ]
+    table = []
+    for name, each in results.items():
+        values = {key: f"{value:.1f}" for key, value in each["perplexity"].items()}
+        table.append({"text": name} | {said: values.get(k, "–") for k, said in NAMES.items()})
     play = results["Macbeth"]
     facts = {"value": play["perplexity"]["lora"], "baseline": play["perplexity"]["prompt_all"]}
     facts |= {"trivial": play["perplexity"]["before"], "trivial_name": "the model as it comes"}
