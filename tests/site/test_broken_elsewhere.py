@@ -388,7 +388,9 @@ def test_bleu_of_tokenised_text_is_another_score():
 
 def test_bleu_is_high_because_it_counts_characters():
     found, reference = "the dog is in the garden .", "the cat sat on the mat ."
-    characters = compute_bleu(count_bleu([found], [[reference]]).sum(axis=0))
+    with pytest.raises(ValueError, match="a translation is a list of tokens"):
+        count_bleu([found], [[reference]])
+    characters = compute_bleu(count_bleu([[*found]], [[[*reference]]]).sum(axis=0))
     words = count_bleu([split_sentence(found)], [[split_sentence(reference)]]).sum(axis=0)
     assert compute_bleu(words) == 0 < 20 < characters
     with pytest.raises(TypeError, match="must be a list of tokens"):
