@@ -17,7 +17,7 @@ def main(numbers: list[str]) -> None:
     shipped = {n: e for n, e in load_registry().items() if e["tier"] == "checkpoint"}
     chosen = {n: e for n, e in shipped.items() if {*numbers} & {*e["used_by"]}}
     if not chosen:
-        known = ", ".join(sorted(number for e in shipped.values() for number in e["used_by"]))
+        known = ", ".join(sorted({number for e in shipped.values() for number in e["used_by"]}))
         sys.exit(
             f"no checkpoint is used by {numbers or 'no lesson'}; lessons that use one: {known}"
         )

@@ -10,7 +10,7 @@ from small_models import randomise, to_numpy
 from utils.decoding import filters, sampling
 from utils.decoding.beam_search import BeamSearch
 from utils.decoding.filters import draw_gumbel, filter_logits
-from utils.decoding.sampling import Generator, write_plainly
+from utils.decoding.sampling import Generator, write_in_a_loop
 from utils.metrics import measure_diversity
 from utils.models import gpt2
 
@@ -300,15 +300,15 @@ def test_a_text_that_just_fills_the_context_is_written(model):
     wanted = generate_by_hand(model, prompt, 3, np.zeros((3, 5)), temperature=0)
     assert Generator(model)([prompt], 3)[0].tolist() == wanted
     assert BeamSearch(model, num_beams=1)(prompt, 3)[0][0].tolist() == wanted
-    assert write_plainly(model, [prompt], 3)[0].tolist() == wanted
+    assert write_in_a_loop(model, [prompt], 3)[0].tolist() == wanted
 
 
 def test_the_compiled_loop_equals_the_plain_one(model):
-    plain = write_plainly(model, PROMPTS, 13)
+    plain = write_in_a_loop(model, PROMPTS, 13)
     assert np.array_equal(np.stack(Generator(model)(PROMPTS, 13)), plain)
     assert len({tuple(row) for row in plain.tolist()}) == 3  # not one text for all
     for prompt, row in zip(PROMPTS, plain, strict=True):
-        assert np.array_equal(write_plainly(model, [prompt], 13)[0], row)
+        assert np.array_equal(write_in_a_loop(model, [prompt], 13)[0], row)
 
 
 def search_by_hand(model, prompt, num_tokens, num_beams, stop, penalty):

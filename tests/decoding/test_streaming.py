@@ -7,7 +7,7 @@ from keras import ops
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from utils.decoding import streaming
-from utils.decoding.sampling import write_plainly
+from utils.decoding.sampling import write_in_a_loop
 from utils.decoding.serving import LlamaWriter
 from utils.models.llama import Llama, LlamaConfig
 
@@ -33,7 +33,7 @@ def write(model, prompt, count):
 
 
 def test_a_plain_loop_with_a_cache_equals_one_without(model):
-    found = write_plainly(model, PROMPTS, 8)
+    found = write_in_a_loop(model, PROMPTS, 8)
     assert found.tolist() == [write(model, prompt, 8) for prompt in PROMPTS]
 
 

@@ -36,5 +36,5 @@ def test_the_registry_gets_the_new_files(monkeypatch, tmp_path, number, name):
 
 @pytest.mark.parametrize("numbers", [[], ["01"]])
 def test_without_a_checkpoint_the_lessons_that_have_one_are_told(numbers):
-    with pytest.raises(SystemExit, match="lessons that use one: 02, 13$"):
+    with pytest.raises(SystemExit, match="lessons that use one: 00, 02, 13$"):
         checkpoints.main(numbers)

@@ -1,7 +1,8 @@
 """Decoding: from the scores of the next token to a text. Built in lessons 02 and 06.
 
-`write_plainly` is the loop to read; `Generator` is the same in one compiled program, with all that
-`filters` can do. `streaming` goes step by step and knows stop strings, `beam_search` looks further.
+`write_in_a_loop` is the loop to read; `Generator` is the same in one compiled program, with all
+that `filters` can do. `streaming` goes step by step and knows stop strings, `beam_search` looks
+further.
 
 Shapes: B texts generated side by side, T steps or tokens, V vocabulary, K beams.
 """
@@ -130,7 +131,7 @@ def compile_with_weights(model, function):
     return lambda *arguments: compiled([variable.value for variable in variables], *arguments)
 
 
-def write_plainly(model, prompts: list, max_new_tokens: int) -> np.ndarray:
+def write_in_a_loop(model, prompts: list, max_new_tokens: int) -> np.ndarray:
     """Return the likeliest new tokens (B, max_new_tokens) of a GPT-2 or Llama: a plain loop.
 
     The first step reads the prompts, each later one a token.
