@@ -140,6 +140,7 @@ def choose_in_ways(options) -> None:
         table[-1] |= {"repeated word pairs": f"{row['repeated']:.0%}"}
         table[-1] |= {"different word pairs in two texts": f"{row['distinct']:.0%}"}
     facts = {"value": rows[0]["perplexity"], "baseline": rows[3]["perplexity"], "ways": rows}
+    facts["cpu_seconds"] = once.count_seconds()
     harness.record("choosing-smollm2", options, table=table, **facts)
 
 
@@ -186,7 +187,8 @@ def measure_cache(options) -> None:
     facts = {"times": times, "pays_from": pays, "same_tokens": same, "prompt": len(prompt)}
     ends = {name: each[-1] - each[-9 if count > 8 else 1] for name, each in times.items()}
     facts |= {"last_tokens": {name: value / 8 for name, value in ends.items()}}
-    harness.record("cache-smollm2", options, value=slow[-1] / fast[-1], baseline=1.0, **facts)
+    facts |= {"value": slow[-1] / fast[-1], "baseline": 1.0, "cpu_seconds": once.count_seconds()}
+    harness.record("cache-smollm2", options, **facts)
 
 
 def list_texts(folder: Path) -> dict[str, Path]:
@@ -300,6 +302,7 @@ def adapt(options) -> None:
     facts |= {"trivial": play["perplexity"]["before"], "trivial_name": "the model as it comes"}
     facts |= {"rate": rate, "rates": {str(r): float(np.exp(v)) for r, v in tried.items()}}
     facts |= {"values": play["seeds"], "texts": list(results.values())}
+    facts["cpu_seconds"] = once.count_seconds()
     harness.record("adapters-smollm2", options, table=table, **facts)
 
 
