@@ -24,6 +24,7 @@ from utils.models import saving
 from utils.models.export import export_onnx
 
 OPENS = ("lstm", "cnn", "bert", "dot", "transformer")
+READ = [text or "film" for text in TEXTS]  # a classifier refuses a text without words
 EVIL = "<img src=x onerror='window.hacked = 1'>"
 
 
@@ -59,8 +60,8 @@ def make_good(folder: Path) -> None:
         served = saving.load(kept)
         if name in OPENS:
             answer = getattr(served, "translate", None) or served.predict
-            answers[name] = answer(TEXTS)
-    facts = {"texts": TEXTS, "answers": answers}
+            answers[name] = answer(READ)
+    facts = {"texts": READ, "answers": answers}
     (folder / "models.expected.json").write_text(json.dumps(facts), encoding="utf8")
 
 
