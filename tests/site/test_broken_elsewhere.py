@@ -16,6 +16,7 @@ import spacy
 import tensorflow as tf
 from keras import layers, ops
 from safetensors.numpy import load_file
+from small_parts import measure_gap, stack
 from spacy.training import Example, offsets_to_biluo_tags
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
@@ -47,20 +48,8 @@ from utils.models.transformer import attend, make_causal_mask
 
 ROOT = Path(__file__).resolve().parents[2]
 random = np.random.default_rng(0)
+pytestmark = pytest.mark.usefixtures("seed")
 to_numpy = ops.convert_to_numpy
-
-
-@pytest.fixture(autouse=True)
-def seed():
-    keras.utils.set_random_seed(0)
-
-
-def stack(*parts, shape=(3,), **options):
-    return keras.Sequential([keras.Input(shape, **options), *parts])
-
-
-def measure_gap(found, wanted):
-    return np.abs(to_numpy(found) - to_numpy(wanted)).max()
 
 
 def test_every_row_has_references_a_cure_a_cell_and_a_test():

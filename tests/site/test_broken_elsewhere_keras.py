@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers, ops
+from small_parts import measure_gap, stack
 
 from utils.data.text import build_vocabulary, encode_texts
 from utils.models import saving
@@ -21,20 +22,8 @@ from utils.models.seq2seq import CrossAttention
 
 TEXTS = ["a good film", "a bad film", "not a good film"]
 random = np.random.default_rng(0)
+pytestmark = pytest.mark.usefixtures("seed")
 to_numpy = ops.convert_to_numpy
-
-
-@pytest.fixture(autouse=True)
-def seed():
-    keras.utils.set_random_seed(0)
-
-
-def stack(*parts, shape=(3,), **options):
-    return keras.Sequential([keras.Input(shape, **options), *parts])
-
-
-def measure_gap(found, wanted):
-    return np.abs(to_numpy(found) - to_numpy(wanted)).max()
 
 
 # Saving and loading
