@@ -75,6 +75,13 @@ def test_labelled_texts_are_read(tmp_path, name, content, texts, labels, classes
     assert table[table["label"] == 0].attrs == {"name": "a", "classes": classes}
 
 
+def test_a_semicolon_in_a_text_is_no_delimiter(tmp_path):
+    path = write(tmp_path, "a.csv", '"Go on; then\nmore",1\nno,0\n')
+    for settings in ({}, {"delimiter": ","}):
+        table = read_labelled_texts(path, **BY_NUMBER, splits=WHOLE, **settings)
+        assert table["text"].tolist() == ["Go on; then\nmore", "no"]
+
+
 @pytest.mark.parametrize(
     "name, content, settings",
     [

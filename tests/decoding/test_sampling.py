@@ -246,7 +246,7 @@ def test_impossible_prompts_are_refused(model, prompts, count, said):
     ("settings", "said"),
     [
         *(({"temperature": t}, f"temperature must be above 0.* got {t}, 0, 1.0") for t in NUMBERS),
-        *(({"top_k": k}, f"top_k must be a whole .* 0, not {k}") for k in (-1, 2.5, True)),
+        *(({"top_k": k}, f"top_k must be a whole .* 0, not {k}") for k in (-1, 2.5, True, np.inf)),
         ({"top_p": 0}, "top_p above 0 and at most 1; got 1.0, 0, 0 "),
         ({"top_p": 1.1}, "top_p above 0 and at most 1; got 1.0, 0, 1.1"),
         *(({"min_p": p}, f"min_p must be above 0 and at most 1, not {p}") for p in (1.1, -0.1)),

@@ -68,16 +68,16 @@ def read_rows(
             f"{path}: the ending is none of {', '.join([*DELIMITERS, *JSON_LINES])}. "
             "A spreadsheet can be saved as 'CSV UTF-8'."
         )
-    delimiter = delimiter or DELIMITERS.get(kind, ",")
-    quotes = delimiter != "\t" if quotes is None else quotes
     text = read_file(path, encoding)
-    first = text.lstrip().partition("\n")[0]
-    for sign in (";", "\t", "|"):
-        if sign in first and delimiter not in first:
-            raise ValueError(
-                f"{path}: its first line, {first[:60]!r}, has no {delimiter!r} and a {sign!r}: "
-                f"if fields are cut there, give delimiter={sign!r}."
-            )
+    if delimiter is None:
+        delimiter, first = DELIMITERS[kind], text.lstrip().partition("\n")[0]
+        for sign in ";\t|":  # unless the line ends inside of quotes
+            if sign in first and delimiter not in first and first.count('"') % 2 == 0:
+                raise ValueError(
+                    f"{path}: its first line, {first[:60]!r}, has no {delimiter!r} and a {sign!r}: "
+                    f"give delimiter={sign!r} if fields are cut there, or else {delimiter!r}."
+                )
+    quotes = delimiter != "\t" if quotes is None else quotes
     rows = _split_fields(path, text, delimiter, quotes)
     if not rows:
         raise ValueError(f"{path} is empty.")

@@ -70,7 +70,7 @@ def check_prompts(prompts: list, max_new_tokens: int, context_length: int, vocab
 
 def check_whole(name: str, number: int, *, least: int) -> None:
     """Raise ValueError if a setting is no whole number, or too small."""
-    if isinstance(number, bool) or number != int(number) or number < least:
+    if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < least:
         raise ValueError(f"{name} must be a whole number, at least {least}, not {number!r}")
 
 
