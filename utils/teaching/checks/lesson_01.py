@@ -5,23 +5,47 @@ import numpy as np
 from utils.teaching.checks import NotDone, choose, exercise, run
 
 
+def read_masked(x, mask, W, U, b, *, copy_c=True, copy_h=True, reset=False):
+    """Run an LSTM over x (B, T, D); where the mask is False, copy h and c, or one, or neither."""
+    h = c = np.zeros((len(x), len(U)))
+    for t in range(x.shape[1]):
+        i, f, g, o = np.split(x[:, t] @ W + h @ U + b, 4, axis=-1)
+        i, f, o = (1 / (1 + np.exp(-gate)) for gate in (i, f, o))
+        new_c = f * c + i * np.tanh(g)
+        new_h, real = o * np.tanh(new_c), mask[:, t, None]
+        if reset:
+            c, h = new_c * real, new_h * real
+        else:
+            c = np.where(real | (not copy_c), new_c, c)
+            h = np.where(real | (not copy_h), new_h, h)
+    return h
+
+
 @exercise
-def check_keep_last(keep_last) -> str | None:
-    """The end of a review is often its verdict; now the model gets to read it."""
-    ids = [11, 12, 13, 14, 15]
-    found = keep_last(ids, 3)
-    if isinstance(found, int):
-        return f"your function returned {found}, one id; a slice such as [a:b] returns a list."
-    if found is None or list(found) == [11, 12, 13]:
+def check_masked_lstm(run_masked_lstm) -> str | None:
+    """This is what Keras' LSTM does with the mask of `Embedding(mask_zero=True)`."""
+    random = np.random.default_rng(0)
+    x, b = random.normal(size=(2, 5, 3)), random.normal(size=8)
+    W, U = random.normal(size=(3, 8)), random.normal(size=(2, 8))
+    mask = np.array([[True, False, True, False, False], [True] * 5])  # also before a real word
+    given = x, mask, W, U, b
+    found = np.asarray(run(run_masked_lstm, *given), dtype=float)
+    if found.shape != (2, 2):
+        return f"the result must have shape (B, D) = (2, 2), yours has {found.shape}."
+    if np.allclose(found, read_masked(*given, copy_c=False, copy_h=False)):
         raise NotDone
-    if list(found) == [15, 14, 13]:
-        return "the right words, in reverse: the network reads in order, so keep the order."
-    if list(found) != [13, 14, 15]:
-        return f"of {ids} the last 3 are [13, 14, 15], but your function returned {list(found)}."
-    if list(keep_last([1, 2], 3)) != [1, 2]:
-        return "a text shorter than `length` must come back whole: try `keep_last([1, 2], 3)`."
-    if list(keep_last(ids, 5)) != ids:
-        return "a text of exactly `length` words must come back whole."
+    for settings, hint in (
+        ({"copy_c": False}, "h is copied, but the cell state c goes on changing: copy it, too"),
+        ({"copy_h": False}, "c is copied, but h is computed anew at padding: copy it, too"),
+        ({"reset": True}, "padding sets the state to zero: take the old state instead"),
+    ):
+        if np.allclose(found, read_masked(*given, **settings)):
+            return f"{hint}."
+    if np.allclose(found, read_masked(x, ~mask, W, U, b)):
+        return "the state is copied at the real words: `mask` is True there."
+    wanted = read_masked(*given)
+    if not np.allclose(found, wanted):
+        return f"expected {wanted.round(3).tolist()}, got {found.round(3).tolist()}."
     return None
 
 

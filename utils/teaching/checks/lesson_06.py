@@ -21,6 +21,8 @@ def check_count_lora(count_lora) -> str | None:
         return "that is more than the whole matrix: the rank is the narrow side of two matrices."
     if found in (8 * 3072, 8 * 576):
         return "this is one of the two matrices; A and B are both trained."
+    if found == 2 * 8 * 3072 or found == 3072 + 576:
+        return "one matrix has outputs x rank numbers, the other rank x inputs: add the two."
     if found != 8 * (3072 + 576):
         return f"for 3,072 outputs, 576 inputs and rank 8 expected 29,184, got {found:,}."
     if count_lora(5, 4, 2) != 18:
@@ -43,6 +45,8 @@ def check_list_banned(list_banned) -> str | None:
         return f"in {text} no 3-gram may occur twice: 5 7 9 and 5 7 8 did; got {sorted(found)}."
     if set(list_banned([5, 7, 8, 7], 2)) != {8}:
         return "for n = 2 in [5, 7, 8, 7] the last token is 7, and 8 has followed it: {8}."
+    if set(list_banned([5, 7, 5], 1)) != {5, 7}:
+        return "for n = 1 every token of the text is banned; a slice [-(n - 1):] is then [-0:]."
     if set(list_banned([5, 7], 3)) or set(list_banned([5], 3)):
         return "a text shorter than n has no n-gram yet: nothing is banned."
     return None
