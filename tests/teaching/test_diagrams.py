@@ -12,6 +12,7 @@ from matplotlib.textpath import TextPath
 
 from utils.data.tokenizers import encode_bpe, train_bpe
 from utils.models.layers import MaskedMaxPooling1D
+from utils.models.llama import LlamaBlock, LlamaConfig
 from utils.models.transformer import DecoderBlock, EncoderBlock, make_causal_mask
 from utils.runtime import ROOT
 from utils.teaching import diagrams
@@ -82,6 +83,9 @@ def drawn(classifier):
         "block": diagrams.draw_transformer_block(64, 4, 256),
         "decoder block": diagrams.draw_transformer_block(
             1024, 16, 4096, causal=True, cross=True, pre_norm=False
+        ),
+        "Llama block": diagrams.draw_transformer_block(
+            576, 9, 1536, causal=True, num_key_value_heads=3
         ),
         "causal mask": diagrams.draw_mask(causal, WORDS, WORDS, title="Causal mask"),
         "padding mask": diagrams.draw_mask(MASK, PADDED, ["mask"], title="Padding mask"),
@@ -265,20 +269,24 @@ def test_a_convolution_has_the_windows_and_the_maximum_of_keras(drawn):
     assert f"largest: {float(pooled[0, 0]):g}" in texts and "−2.25" in texts
 
 
-@pytest.mark.parametrize("name", ["block", "decoder block"])
+@pytest.mark.parametrize("name", ["block", "decoder block", "Llama block"])
 def test_a_block_has_the_weights_that_the_diagram_says(name):
     x = np.zeros((1, 3, 24))
     if name == "block":
         block, diagram = EncoderBlock(24, 4, 40), diagrams.draw_transformer_block(24, 4, 40)
         block(x)
-        parts = [block.attention, block.think]
+        parts = [[block.attention], [block.think]]
+    elif name == "Llama block":
+        block = LlamaBlock(LlamaConfig(9, 16, 24, 1, 4, 2, 40))
+        diagram = diagrams.draw_transformer_block(24, 4, 40, causal=True, num_key_value_heads=2)
+        parts = [[block.attention], [block.gate_and_up, block.down]]
     else:
         block = DecoderBlock(24, 4, 40)
         diagram = diagrams.draw_transformer_block(24, 4, 40, causal=True, cross=True)
         block(x, x)
-        parts = [block.attention, block.cross_attention, block.think]
+        parts = [[block.attention], [block.cross_attention], [block.think]]
     told = re.findall(r"([\d,]+) weights", diagram.alt)
-    assert told == [f"{part.count_params():,}" for part in parts]
+    assert told == [f"{sum(layer.count_params() for layer in part):,}" for part in parts]
     assert diagram.alt.count("4 heads of 6 numbers") == len(parts) - 1
     assert list_texts(diagram).count("(B, T, 24)") == 2
 

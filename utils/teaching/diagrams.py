@@ -242,8 +242,9 @@ def draw_transformer_block(
     causal=False,
     cross=False,
     pre_norm=True,
+    num_key_value_heads: int | None = None,
 ) -> Diagram:
-    """Draw the block of an encoder or decoder.
+    """Draw the block of an encoder or decoder, or of a Llama.
 
     Args:
         hidden_dim: numbers of a position, D.
@@ -252,22 +253,32 @@ def draw_transformer_block(
         causal: no position sees a later one.
         cross: there is attention to an encoder.
         pre_norm: normalise what attention and network read; if False, the sum.
+        num_key_value_heads: heads of keys and values in a Llama, whose norms have no mean, whose
+            layers have no bias, and whose feed-forward network has a gate.
     """
     if hidden_dim % num_heads:
         raise ValueError(f"{num_heads} heads do not share {hidden_dim} numbers evenly")
-    heads = f"{num_heads} heads of {hidden_dim // num_heads} numbers; "
-    heads += f"{4 * hidden_dim * (hidden_dim + 1):,} weights"
+    size, is_llama = hidden_dim // num_heads, num_key_value_heads is not None
+    heads = f"{num_heads} heads of {size} numbers; "
+    weights = 4 * hidden_dim * (hidden_dim + 1)
+    if is_llama:
+        heads += f"keys and values of {num_key_value_heads}; "
+        weights = 2 * hidden_dim * (hidden_dim + num_key_value_heads * size)
+    heads += f"{weights:,} weights"
     seen = "itself and those before" if causal else "all positions"
     layers = [("Self-attention", f"each position sees {seen}; {heads}")]
     if cross:
         layers += [("Cross-attention", f"each sees the encoder's output; {heads}")]
     dense = intermediate_dim * (2 * hidden_dim + 1) + hidden_dim
     text = f"each position alone: {hidden_dim} to {intermediate_dim} to {hidden_dim} numbers; "
+    if is_llama:
+        text, dense = f"{text}with a gate; ", 3 * hidden_dim * intermediate_dim
     layers += [("Feed-forward", f"{text}{dense:,} weights")]
     text = "; ".join(f"{name}: {what}" for name, what in layers)
     canvas = Canvas(f"A Transformer block ({'pre' if pre_norm else 'post'}-norm)", f"{text}.")
     x, y, shape = 190, canvas.y + 26, f"(B, T, {hidden_dim})"
     last = canvas.box(x - 90, canvas.y, 180, 26, shape, shade="sand")
+    norm = "RMS normalisation" if is_llama else "layer normalisation"
     for name, what in layers:
         start = y
         for part in ["norm", name, "+"] if pre_norm else [name, "+", "norm"]:
@@ -275,7 +286,7 @@ def draw_transformer_block(
                 box = canvas.circle(x, y + 31, "+")
                 canvas.arrow((x, start + 8), (50, start + 8), (50, y + 31), box.left)
             elif part == "norm":
-                box = canvas.box(x - 90, y + 20, 180, 26, "layer normalisation")
+                box = canvas.box(x - 90, y + 20, 180, 26, norm)
             else:
                 box = canvas.box(x - 90, y + 20, 180, 34, part, shade="blue", bold=True)
                 for i, line in enumerate(lines := wrap(what, 226)):
