@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from utils.data import corpora, downloads, registry
-from utils.data.registry import DataError, fetch
+from utils.data.registry import DataError, fetch, fetch_folder
 
 GOOD = b"It is a truth universally acknowledged.\n" * 500
 COPY = GOOD.replace(b"\n", b"\r\n")
@@ -132,7 +132,7 @@ def test_files_appear_complete_in_one_step_and_once(register, cache, monkeypatch
     assert "100%" in capsys.readouterr().err
     for damaged in (GOOD[:100], GOOD[:-1] + b"?"):
         paths["a.txt"].write_bytes(damaged)
-        assert fetch("novel")["a.txt"].read_bytes() == GOOD
+        assert (fetch_folder("novel") / "a.txt").read_bytes() == GOOD
     assert Server.requests[3:] == ["/good/a.txt"] * 2
     assert list_kept(cache) == ["novel/a.txt", "novel/b.txt"]
 

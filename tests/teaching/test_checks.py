@@ -14,7 +14,7 @@ LESSONS = [importlib.import_module(f"utils.teaching.checks.lesson_{n:02d}") for 
 read_masked = LESSONS[1].read_masked
 CHECKERS = {k: v for lesson in LESSONS for k, v in vars(lesson).items() if "check_" in k}
 CHOICES = {
-    "padding_cause": {"b": "Correct", " B ": "Correct", "a": "epochs", 2: "choose one"},
+    "padding_side": {"b": "Correct", " B ": "Correct", "a": "read last", "d": "an id", 2: "one of"},
     "forgetting": {"c": "Correct", "a": "as many", "b": "new output", "d": "unlearn"},
     "padded_accuracy": {"b": "Correct", "a": "padding", "d": "n-grams"},
     "cold_draw": {"b": "Correct", "a": "real chance", "c": "no probability", "d": "sum"},
@@ -24,6 +24,11 @@ CHOICES = {
     "query_words": {"c": "Correct", "b": "width"},
     "test_hides_all": {"c": "Correct", "a": "anew", "b": "alike", "d": "the same"},
 }
+
+
+def step(w, b, x, y, rate, *, sign=-1, mean=np.mean):
+    error = 1 / (1 + np.exp(-(x @ w + b))) - y
+    return w + sign * rate * mean(error[:, None] * x, axis=0), b + sign * rate * mean(error)
 
 
 def overlaps(gold, guess):
@@ -101,14 +106,19 @@ def hide_neighbours(tokens, chosen):
 
 
 ANSWERS = {
-    "steps": [
-        (48, "Correct"),
-        (16, "that is one epoch"),
-        (45, "the smaller last one too"),
-        (192, "epochs times batch size"),
-        (3000, "not one sentence"),
-        (7, "15 batches of 64, and a rest"),
-        ("48", "a number is asked for"),
+    "step": [
+        (step, "Correct"),
+        (lambda *given: step(*given, sign=1), "along the gradient"),
+        (lambda *given: step(*given, mean=np.sum), "sum over the sentences"),
+        (lambda w, b, x, y, rate: step(w, b, x, y, 1.0), "by the learning rate"),
+        (lambda w, b, *given: (step(w, b, *given)[0], b), "b has not changed"),
+        (lambda w, b, *given: (w, step(w, b, *given)[1]), "the weights have not changed"),
+        (lambda *given: (given[0] + step(*given)[1] - given[1], step(*given)[1]), "own gradient"),
+        (lambda *given: (step(*given)[0], step(*given, mean=np.sum)[1]), "b changes by the sum"),
+        (lambda *given: (step(*given, mean=np.sum)[0], step(*given)[1]), "w changes by the sum"),
+        (lambda w, b, x, y, rate: (w + 9, b), "expected w"),
+        (lambda w, b, x, y, rate: w + 1, "return two things"),
+        (lambda w, b, x, y, rate: (w, b), "Not done yet"),
     ],
     "loss": [
         (lambda p, y: -np.log(np.where(y == 1, p, 1 - p)).mean(), "Correct"),

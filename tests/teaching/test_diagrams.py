@@ -23,6 +23,10 @@ WORDS = ["the", "film", "is", "not", "bad"]
 PADDED, MASK = [*WORDS, "pad", "pad"], [1, 1, 1, 1, 1, 0, 0]
 ENGLISH, FRENCH = ["the", "red", "house"], ["la", "maison", "rouge"]
 WEIGHTS = [[0.9, 0.05, 0.05], [0.1, 0.1, 0.8], [0.04, 0.86, 0.1]]
+EXAMPLES = [
+    ("The capital of Australia is", ("Writer", "10 weights"), "a next word, again and again"),
+    ("It is not good.", ("Classifier", "1,000,000 weights"), "praise"),
+]
 # The arrow from 01 to 04 has to pass beside 05.
 PASSING = {"00": [], "01": [], "02": ["00"], "03": ["02"], "04": ["01", "03"], "05": ["00"]}
 MERGES = [("l", "o"), ("e", "s"), ("x", "y"), ("lo", "w"), ("es", "t")]
@@ -69,6 +73,7 @@ def drawn(classifier):
     words = ["one", "of", "the", "best", "films", "this", "year"]
     return {
         "model": diagrams.draw_model(steps, title="A classifier", mask=MASK),
+        "examples": diagrams.draw_examples(EXAMPLES, title="Three models"),
         "unrolled": diagrams.draw_unrolled(PADDED, 64, mask=MASK),
         "unrolled GRU": diagrams.draw_unrolled(WORDS, 64, cell="GRU"),
         "LSTM": diagrams.draw_lstm_cell(50, 64),
@@ -164,7 +169,16 @@ def sample_lines(diagram):
 
 
 CASES = [
-    *("model", "unrolled", "unrolled GRU", "LSTM", "convolution", "values", "translation"),
+    *(
+        "examples",
+        "model",
+        "unrolled",
+        "unrolled GRU",
+        "LSTM",
+        "convolution",
+        "values",
+        "translation",
+    ),
     *("two directions", "translation, attention", "attention", "block", "decoder block"),
     *("causal mask", "padding mask", "batch", "merges", "tokens", "ids", "map", "passing"),
 ]
@@ -239,6 +253,16 @@ def test_the_numbers_of_a_model_are_shown(drawn, classifier):
     assert [each for each in texts if each.isdecimal()] == [*"2987300", *"1111100"]
     masked = [e for e in read(drawn["model"], "rect") if e.get("fill") == SHADES["grey"]]
     assert len(masked) == 2 * (1 + 1 + 1 + 4 + 4)  # words, ids, mask, and two rows of vectors
+
+
+def test_each_example_stands_beside_its_model(drawn):
+    diagram = drawn["examples"]
+    assert "'It is not good.' goes into Classifier, 1,000,000 weights: praise" in diagram.alt
+    left, middle, right = find_rectangles(diagram)[3:]
+    assert left[1::2] == middle[1::2] == right[1::2]  # one row
+    said = [text for text, box in zip(list_texts(diagram), find_extents(diagram), strict=True)
+            if overlap(box, middle)]  # fmt: skip
+    assert said == ["Classifier", "1,000,000 weights"]
 
 
 def test_a_masked_step_copies_its_state(drawn):

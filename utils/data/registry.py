@@ -107,6 +107,12 @@ def fetch(name: str) -> dict[str, Path]:
     raise DataError(reason + left * bool(old))
 
 
+def fetch_folder(name: str) -> Path:
+    """Bring a data set to this machine, as `fetch` does, and return the folder it lies in."""
+    fetch(name)
+    return get_folder(name, load_registry()[name])
+
+
 def load_pickled(name: str, file_name: str) -> dict:
     """Load the arrays of a registered `.npz` file that holds pickled objects.
 

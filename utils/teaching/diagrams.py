@@ -30,10 +30,7 @@ class Step(NamedTuple):
 def draw_model(steps: list[Step], *, title: str, mask: Sequence = ()) -> Diagram:
     """Draw a model as a column of boxes, with one example flowing through it.
 
-    Args:
-        steps: the rows, from the text to the answer.
-        title: names the model.
-        mask: one value a token; where it is false, cells are grey and nothing flows on.
+    Where `mask`, one value a token, is false, cells are grey and nothing flows on.
     """
     shown = [f"{step.name}: {step.text} {tuple(step.shape) or ''}".strip() for step in steps]
     canvas = Canvas(title, "; ".join(shown) + ".")
@@ -58,6 +55,21 @@ def draw_model(steps: list[Step], *, title: str, mask: Sequence = ()) -> Diagram
             canvas.chain(cells, both=step.flow == "both")
         y, last, above = y + height + 20, [box], cells
     return canvas.finish(y - 20, "Training changes the weights.")
+
+
+def draw_examples(rows: list[tuple], *, title: str) -> Diagram:
+    """Draw models side by side with an example; a row is the input, lines on the model, output."""
+    said = [f"'{given}' goes into {', '.join(lines)}: {answer}" for given, lines, answer in rows]
+    canvas = Canvas(title, "; ".join(said) + ".")
+    for given, lines, answer in rows:
+        parts, boxes = [wrap(given, 136), lines, wrap(answer, 136)], []
+        height = 17 * max(map(len, parts)) + 12
+        for part, shade in zip(parts, ("sand", "blue", "orange"), strict=True):
+            place = MARGIN + 180 * len(boxes), canvas.y, 152, height
+            boxes.append(canvas.box(*place, *part, shade=shade, bold=shade == "blue"))
+        canvas.chain(boxes)
+        canvas.y += height + 14
+    return canvas.finish(canvas.y - 14, "Left: what you give. Right: what the model answers.")
 
 
 def draw_unrolled(words: list[str], hidden_dim: int, *, cell="LSTM", mask=()) -> Diagram:
@@ -113,27 +125,21 @@ def draw_lstm_cell(input_dim: int, hidden_dim: int) -> Diagram:
         (gates[2].top, (candidate, middle), write.right),
         (gates[3].top, show.bottom),
         (write.top, add.bottom),
-        (old.right, keep.left),
-        (keep.right, add.left),
-        (add.right, new.left),
         ((leave, state), squash.top),
         (squash.bottom, show.top),
         (show.right, out.left),
     ):
         canvas.arrow(*path)
+    canvas.chain([old, keep, add, new])
     weights = 4 * hidden_dim * (joined + 1)
     caption = f"4 × {hidden_dim} × ({joined} + 1) = {weights:,} weights, 1 for the bias. "
     return canvas.finish(joint.y + 30, caption + "× and + work number by number.")
 
 
 def draw_convolution(words: list[str], kernel_size: int, filters: int, *, values=()) -> Diagram:
-    """Draw the windows of a convolution over a sentence, and the maximum over time.
+    """Draw the windows of `kernel_size` words over a sentence, and the maximum over time.
 
-    Args:
-        words: the sentence.
-        kernel_size: words in a window.
-        filters: numbers computed from each window.
-        values: what one filter gives for each window, if it is to be shown.
+    `values` is what one of the filters gives for each window, if it is to be shown.
     """
     count = len(words) - kernel_size + 1
     if not 0 < kernel_size <= len(words) or len(values) not in (0, count):
@@ -164,11 +170,9 @@ def draw_convolution(words: list[str], kernel_size: int, filters: int, *, values
 def draw_translation(
     source: list[str], target: list[str], *, weights=(), step=0, bidirectional=False
 ) -> Diagram:
-    """Draw an encoder and a decoder.
+    """Draw an encoder that reads the words of `source`, and a decoder that writes `target`.
 
     Args:
-        source: words that the encoder reads.
-        target: words that the decoder writes.
         weights: attention weights, one a source word; without, the decoder gets one state.
         step: which word is written with these weights; 0 is the first.
         bidirectional: the encoder also reads from right to left.
@@ -299,14 +303,10 @@ def draw_transformer_block(
 
 
 def draw_mask(mask, columns: list[str], rows: Sequence = (), *, title: str, texts=()) -> Diagram:
-    """Draw a mask as a grid of 1 (seen) and 0 (hidden).
+    """Draw a mask, shape (rows, columns) or (columns,), as a grid of 1 (seen) and 0 (hidden).
 
-    Args:
-        mask: true or false, shape (rows, columns) or (columns,).
-        columns: names above the grid.
-        rows: names beside the grid.
-        title: names the mask.
-        texts: what stands in the cells instead, in the shape of the mask.
+    `columns` and `rows` are the names above and beside the grid; `texts` stands in the cells
+    instead, in the shape of the mask.
     """
     mask = np.atleast_2d(np.asarray(mask, dtype=bool))
     rows = rows or [""] * len(mask)
