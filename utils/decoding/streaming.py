@@ -14,6 +14,8 @@ import numpy as np
 from keras import ops
 
 from utils.backends import compile_function, compile_graph, read_variables
+from utils.checks import check_scores, check_whole
+from utils.data.text import check_texts
 from utils.decoding.filters import drop_unlikely, filter_logits, penalise_repetition
 from utils.decoding.sampling import (
     check_prompts,
@@ -74,9 +76,10 @@ class StepGenerator:
         repetition_penalty: float = 1.0,
         stop_tokens: tuple[int, ...] = (),
     ):
-        self.filters = check_settings(temperature, top_k, top_p, min_p, repetition_penalty)
-        self.greedy, self.penalty, self.min_p = temperature == 0, repetition_penalty, min_p
-        self.stop_tokens = check_stop_tokens(stop_tokens, model.config.vocabulary_size)
+        V, penalty = model.config.vocabulary_size, repetition_penalty
+        self.filters = check_settings(temperature, top_k, top_p, min_p, penalty, V)
+        self.greedy, self.penalty, self.min_p = temperature == 0, penalty, min_p
+        self.stop_tokens = check_stop_tokens(stop_tokens, V)
         self.model = model
         self.blocks = share_program(model.blocks)
         (self.score,) = share_program([model.token_embedding], model.compute_logits)
@@ -99,9 +102,11 @@ class StepGenerator:
             The next token of every text, shape (B,). After its stop token, a text repeats that.
 
         Raises:
-            ValueError: an empty prompt, or more tokens than the context holds.
+            ValueError: an empty prompt, more tokens than the context holds, a seed below 0; or the
+                logits hold NaN or infinity.
         """
         config = self.model.config
+        check_whole("seed", seed, least=0)
         check_prompts(prompts, max_new_tokens, config.context_length, config.vocabulary_size)
         given, num_padding = pad_prompts(prompts, config.context_length)
         (B, P), random = given.shape, np.random.default_rng(seed)
@@ -141,6 +146,7 @@ class StepGenerator:
 
     def choose(self, logits, seen: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """Return the next tokens (B,), for logits and the tokens that each text has, (B, V)."""
+        check_scores(ops.convert_to_numpy(logits))
         if self.penalty != 1:
             logits = penalise_repetition(logits, seen, self.penalty)
         if not self.greedy:
@@ -169,10 +175,13 @@ def join_words(tokenizer, token_ids: Iterable[int]) -> Iterator[str]:
     """Turn the tokens of a byte-level BPE into text, word by word, as soon as one is whole.
 
     A letter can take several tokens; a word is whole where the next token begins with a space.
+    ValueError if the tokenizer does not have a token.
     """
     word = []
     for token in map(int, token_ids):
-        if word and tokenizer.id_to_token(token).startswith(("Ġ", "Ċ")):
+        if (piece := tokenizer.id_to_token(token)) is None:
+            raise ValueError(f"the tokenizer has no token {token}: it is not that of the model")
+        if word and piece.startswith(("Ġ", "Ċ")):
             yield tokenizer.decode(word)
             word = []
         word.append(token)
@@ -180,13 +189,18 @@ def join_words(tokenizer, token_ids: Iterable[int]) -> Iterator[str]:
         yield tokenizer.decode(word)
 
 
-def stop_before(pieces: Iterable[str], stops: tuple[str, ...]) -> Iterator[str]:
+def stop_before(pieces: Iterable[str], stops: Iterable[str]) -> Iterator[str]:
     """Hand out a text up to the first of some strings; what may be its beginning is held back.
+
+    Raises TypeError if they are one string, and ValueError if one of them is empty.
 
     Example:
         >>> list(stop_before(["One. ", "Two.\\n", "\\nThree"], ("\\n\\n",)))
         ['One. ', 'Two.']
     """
+    stops = tuple(check_texts(stops))
+    if "" in stops:
+        raise ValueError("every text holds the empty string, so none can stop before it")
     text, longest = "", max(map(len, stops), default=0)
     for piece in pieces:
         text += piece
