@@ -113,7 +113,7 @@ def test_repetition_is_penalised(model):
         ({"min_p": 0.1}, "have no effect"),
         *(({"temperature": 1.0, "top_k": k}, "top_k must be a whole number") for k in (2.5, 42)),
         ({"temperature": True}, "temperature must be above 0"),
-        *(({"stop_tokens": (k,)}, f"from 0 to 40, not {k}") for k in (41, True, "1")),
+        *(({"stop_tokens": (k,)}, f"from 0 to 40, not {k!r}") for k in (41, True, "1")),
         ({"temperature": -1.0}, "temperature must be above 0"),
         ({"temperature": 1.0, "top_p": 0.0}, "top_p above 0"),
         ({"repetition_penalty": 0.0}, "repetition_penalty must be above 0"),

@@ -321,6 +321,6 @@ def build_generator(model: keras.Model, **settings):
         if np.shape(noise) != (*np.shape(given), embedding.input_dim):
             raise ValueError(f"given tokens {np.shape(given)}, but noise {np.shape(noise)}")
         check_noise(noise)
-        return compiled(given, noise)
+        return compiled(given, ops.convert_to_tensor(noise, "float32"))
 
     return check_and_generate

@@ -269,7 +269,8 @@ def save_gpt2(model: GPT2, folder: str | Path, *, dtype: str = "float32") -> Non
     config |= {"bos_token_id": last, "eos_token_id": last, "dtype": dtype}
     arrays = {}
     for name, variable in name_weights(model).items():
-        array = ops.convert_to_numpy(variable.value).astype(dtype)
+        with np.errstate(over="ignore"):
+            array = ops.convert_to_numpy(variable.value).astype(dtype)
         if not np.isfinite(array).all():
             raise ValueError(f"{name} holds what is no number in {dtype}: it could not be loaded")
         array = array.T.copy() if name.endswith(TURNED) else array
