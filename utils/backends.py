@@ -31,8 +31,10 @@ def compute_gradient(function, array: np.ndarray) -> np.ndarray:
     return x.grad.detach().cpu().numpy()
 
 
-def compile_function(function, *, ids: range | None = None):
+def compile_function(function, *, ids: range | None = None, xla: bool = True):
     """Compile a function of tensors with XLA; PyTorch runs it as it is, without gradients.
+
+    If not `xla`, TensorFlow makes a graph of its own operations, which is there sooner.
 
     If `ids` are given, the first argument holds token ids, and others raise ValueError: a compiled
     program would take the last token for one above it. What it returns, or the first part of it,
@@ -59,7 +61,7 @@ def compile_function(function, *, ids: range | None = None):
     if backend == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function, jit_compile=True)
+        return tf.function(function, jit_compile=xla)
     if backend == "jax":
         import jax
 

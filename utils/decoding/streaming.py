@@ -2,7 +2,8 @@
 
 Compiling a whole model takes XLA ten seconds and more; compiling one of its blocks, which are
 equal but for their weights, takes one. So the prompt is read by a Python loop over the blocks, all
-of which run one program; then each step is a graph that calls that of a block 30 times.
+of which run one program, without XLA; then each step is a graph that calls that of a block, with
+XLA, 30 times.
 
 Shapes: B texts generated side by side, S tokens read at once, P of the prompt, V vocabulary.
 """
@@ -31,6 +32,9 @@ MOST_AT_ONCE = 256  # tokens of a prompt
 def share_program(layers: list, function=None) -> list:
     """Return a function for each of some equal layers; one program, compiled once, serves all.
 
+    For one token XLA compiles it. For the many of a prompt there is a graph without XLA: it is
+    there in a quarter of the time, about as fast in float32, and 1.5 times as fast in bfloat16.
+
     Args:
         layers: built, of the same shapes.
         function: what to compute with the weights of the first; if None, call it.
@@ -41,10 +45,14 @@ def share_program(layers: list, function=None) -> list:
         with keras.StatelessScope(state_mapping=zip(variables, weights, strict=True)):
             return function(*arguments, **options)
 
-    compiled = compile_function(call)
+    one_token, many_tokens = compile_function(call), compile_function(call, xla=False)
 
     def bind(layer):
-        return lambda *inputs, **options: compiled(read_variables(layer), *inputs, **options)
+        def run(x, *inputs, **options):
+            program = many_tokens if len(x.shape) > 2 and x.shape[1] > 1 else one_token
+            return program(read_variables(layer), x, *inputs, **options)
+
+        return run
 
     return [bind(layer) for layer in layers]
 
@@ -130,11 +138,13 @@ class StepGenerator:
 
         Its length is a power of two, so that few programs are compiled.
         """
-        B, P = given.shape
-        cache = self.model.make_cache(B, 2 ** max(8, (length - 1).bit_length()))
-        for start in range(0, P, MOST_AT_ONCE):
+        cache, length = None, 2 ** max(8, (length - 1).bit_length())
+        for start in range(0, given.shape[1], MOST_AT_ONCE):
             arrays = given[:, start : start + MOST_AT_ONCE], num_padding, np.int32(start)
             logits, cache = self.read(*map(ops.convert_to_tensor, arrays), cache)
+            if start == 0:  # these tokens attend to nothing but each other: room for all is added
+                room = [(0, 0), (0, length - arrays[0].shape[1]), (0, 0), (0, 0)]
+                cache = tuple((ops.pad(k, room), ops.pad(v, room)) for k, v in cache)
         return logits, cache
 
     def read(self, token_ids, num_padding, start, cache):

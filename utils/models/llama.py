@@ -146,10 +146,11 @@ def rotate(x, cos, sin):
         >>> ops.convert_to_numpy(rotate(x, np.zeros((1, 1, 1, 1)), np.ones((1, 1, 1, 1)))).tolist()
         [[[[0.0, 1.0]]]]
     """
-    first, second = x[..., ::2], x[..., 1::2]
+    B, S, heads, H = ops.shape(x)
+    first, second = ops.unstack(ops.reshape(x, (B, S, heads, H // 2, 2)), 2, axis=-1)
     cos, sin = ops.cast(cos, x.dtype), ops.cast(sin, x.dtype)
     pairs = ops.stack([first * cos - second * sin, first * sin + second * cos], axis=-1)
-    return ops.reshape(pairs, ops.shape(x))
+    return ops.reshape(pairs, (B, S, heads, H))
 
 
 # The model
