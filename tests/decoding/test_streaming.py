@@ -48,6 +48,27 @@ def test_steps_equal_a_plain_loop_and_a_batch_its_rows(model, monkeypatch):
     assert len({tuple(text) for text in wanted}) == 3
 
 
+def test_nothing_is_compiled_by_xla_for_the_length_of_a_prompt(model, monkeypatch):
+    compiled, used = streaming.compile_function, []
+
+    def watch(function, *, xla=True):
+        program = compiled(function, xla=xla)
+
+        def run(weights, x, *inputs, **options):
+            used.append((xla, *x.shape[:-1]))
+            return program(weights, x, *inputs, **options)
+
+        return run
+
+    monkeypatch.setattr(streaming, "compile_function", watch)
+    generator = streaming.StepGenerator(model)
+    next(generator.stream(PROMPTS, 4))  # three texts, padded to 32 tokens
+    assert set(used) == {(False, 3, 32), (True, 3)}  # blocks, logits of the last token
+    used.clear()
+    generator(PROMPTS, 4)
+    assert set(used[3:]) == {(True, 3, 1), (True, 3)}
+
+
 def test_a_text_ends_before_its_stop_token_and_others_go_on(model):
     plain = [write(model, prompt, 8) for prompt in PROMPTS]
     stop = plain[0][2]
