@@ -87,7 +87,8 @@ class Recorder(StepGenerator):
         """Return a copy with other settings, which shares the compiled programs."""
         other = copy.copy(self)
         other.penalty = penalty.get("repetition_penalty", 1.0)
-        other.filters = check_settings(temperature, top_k, top_p, min_p, other.penalty)
+        V = self.model.config.vocabulary_size
+        other.filters = check_settings(temperature, top_k, top_p, min_p, other.penalty, V)
         other.greedy, other.min_p = temperature == 0, min_p
         other.banned, other.nats = list(banned), []
         return other

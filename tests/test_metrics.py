@@ -4,12 +4,17 @@ import sacrebleu
 
 from utils.metrics import (
     bootstrap_bleu,
+    bootstrap_f1,
     bootstrap_interval,
     compute_bleu,
     compute_calibration,
     count_bleu,
+    count_matches,
     measure_alignment_error,
+    measure_diversity,
 )
+
+BAD_COUNTS = np.full((2, 10), np.nan)
 
 
 def test_the_interval_agrees_with_plain_resampling():
@@ -33,9 +38,12 @@ def test_the_interval_agrees_with_plain_resampling():
         (count_bleu, [["a b"], [[["a", "b"]]]], "list of tokens.*; got 'a b'"),
         (count_bleu, [[["a", "b"]], [["a", "b"]]], r"list of such lists .* and \['a', 'b'\]"),
         (count_bleu, [[["a", "b"]], [[]]], r"list of such lists .* and \[\]"),
-        (bootstrap_bleu, [np.zeros((0, 10))], "row of numbers a sentence"),
-        (bootstrap_bleu, [np.full((2, 10), np.nan)], "row of numbers a sentence"),
-        (bootstrap_bleu, [np.ones(10)], "row of numbers a sentence"),
+        (bootstrap_bleu, [np.zeros((0, 10))], "row of 10 numbers a sentence"),
+        *((bootstrap_bleu, [np.full((2, 10), x)], "row of 10 numb") for x in (np.nan, np.inf, -1)),
+        *((bootstrap_bleu, [np.ones(s)], "row of 10 numbers") for s in (10, (2, 3), (2, 11))),
+        *((bootstrap_bleu, [np.ones((2, 10)), o], "row of 10") for o in (np.ones(10), BAD_COUNTS)),
+        (bootstrap_bleu, [np.ones((2, 10)), np.ones((3, 10))], "2 sentences .* paired with 3"),
+        *((measure_diversity, [["a b"], n], f"n must be .* not {n}") for n in (0, -1, 1.5, True)),
         (measure_alignment_error, [[], []], "no link"),
         (measure_alignment_error, [[[]], [[]]], "no link"),
     ],
@@ -43,6 +51,22 @@ def test_the_interval_agrees_with_plain_resampling():
 def test_bad_values_are_named(measure, values, said):
     with pytest.raises(ValueError, match=said):
         measure(*values)
+
+
+FLAT = [(0, 2, "ORG")]
+
+
+def test_utils_refuses_counts_and_lists_without_sense():
+    for counts in (np.ones((2, 10)), np.full((2, 3), np.inf), np.zeros((0, 3))):
+        with pytest.raises(ValueError, match="row of 3 numbers a sentence"):
+            bootstrap_f1(counts)
+    with pytest.raises(ValueError, match="no translation to compare"):
+        count_bleu([], [])
+    for lists in ((FLAT, [FLAT]), ([FLAT], FLAT), (["ab"], [FLAT]), ([[(0, 2)]], [FLAT])):
+        with pytest.raises(TypeError, match="a list of entities"):
+            count_matches(*lists)
+    with pytest.raises(TypeError, match="samples must be lists of texts, not the string 'a b'"):
+        measure_diversity("a b", 1)
 
 
 def test_a_kept_promise_has_no_error_and_a_broken_one_has():

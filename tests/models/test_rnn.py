@@ -142,3 +142,17 @@ def test_the_model_and_the_noise_decide_what_follows_the_given_tokens(cell):
             generate(np.full((12, 2), wrong, "int32"), noise)
     with pytest.raises(ValueError, match="but noise"):
         generate(given, noise[1:])
+
+
+def test_utils_refuses_noise_and_scores_that_are_no_numbers():
+    model, noise, given = build("GRU"), draw_gumbel((4, 1, V)), np.full((4, 1), -1, "int32")
+    generate = sampling.build_generator(model)
+    with pytest.raises(ValueError, match="but noise"):
+        generate(given, noise[..., :1])  # the same for all tokens: no noise
+    for wrong in (np.nan, np.inf):
+        noise[2, 0, 1] = wrong
+        with pytest.raises(ValueError, match=f"1 of {4 * V} are NaN or infinite"):
+            generate(given, noise)
+    model.get_layer("logits").bias.assign(np.full(V, np.nan))
+    with pytest.raises(ValueError, match="scores of the next token hold NaN or infinity"):
+        sampling.build_generator(model)(given, np.zeros((4, 1, V)))
