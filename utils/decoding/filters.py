@@ -45,7 +45,7 @@ def filter_logits(logits, *, temperature: float = 1.0, top_k: int = 0, top_p: fl
 def drop_unlikely(logits, min_p: float):
     """Rule out what has less than `min_p` times the probability of the likeliest token (min-p).
 
-    With the probabilities themselves, it is exercise 2 of notebook 02. Raises ValueError if `min_p`
+    With the probabilities themselves, it is exercise 3 of lesson 02. Raises ValueError if `min_p`
     is not above 0 and at most 1.
     Reference: Nguyen et al. 2024, Turning Up the Heat: Min-p Sampling for Creative and Coherent LLM
     Outputs, section 3.
