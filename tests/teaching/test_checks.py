@@ -15,6 +15,7 @@ read_masked = LESSONS[1].read_masked
 CHECKERS = {k: v for lesson in LESSONS for k, v in vars(lesson).items() if "check_" in k}
 CHOICES = {
     "padding_side": {"b": "Correct", " B ": "Correct", "a": "read last", "d": "an id", 2: "one of"},
+    "one_at_a_time": {"c": "Correct", "a": "in training", "b": "compiled loop", "d": "greedy"},
     "forgetting": {"c": "Correct", "a": "as many", "b": "new output", "d": "unlearn"},
     "padded_accuracy": {"b": "Correct", "a": "padding", "d": "n-grams"},
     "cold_draw": {"b": "Correct", "a": "real chance", "c": "no probability", "d": "sum"},
@@ -158,6 +159,21 @@ ANSWERS = {
         (lambda s, m: np.where(m[:, :, None], s, -9).max(axis=1), "the largest value"),
         (lambda s, m: np.array([s[0, 2], s[1].mean(axis=0)]), "`mask` is True on the real words"),
         (lambda s, m: np.zeros((2, 2)), "expected"),
+    ],
+    "bits_per_byte": [
+        (lambda nats, text: nats.sum() / np.log(2) / len(text.encode()), "Correct"),
+        (lambda nats, text: nats.sum() / len(text.encode()), "still in nats"),
+        (lambda nats, text: nats.sum() / np.log(2) / len(text), "the dash takes three"),
+        (lambda nats, text: nats.sum() * np.log(2) / len(text), "you multiplied"),
+        (lambda nats, text: nats.sum() / np.log(2), "divide by its bytes"),
+        (lambda nats, text: 1.0, "over 3 bytes 1.333"),
+    ],
+    "keep_min_p": [
+        (lambda p, share: p * (p >= share * p.max()) / p[p >= share * p.max()].sum(), "Correct"),
+        (lambda p, share: p * (p >= share) / p[p >= share].sum(), "not `min_p` itself"),
+        (lambda p, share: p * (p >= share * p.max()), "divide by its sum"),
+        (lambda p, share: p[:2], "must have the shape"),
+        (lambda p, share: p, "expected [8/9"),
     ],
     "is_match": [
         (overlaps, "the types differ"),

@@ -76,6 +76,7 @@ def drawn(classifier):
         "examples": diagrams.draw_examples(EXAMPLES, title="Three models"),
         "unrolled": diagrams.draw_unrolled(PADDED, 64, mask=MASK),
         "unrolled GRU": diagrams.draw_unrolled(WORDS, 64, cell="GRU"),
+        "streams": diagrams.draw_streams([["If", "it", "be", "so"], ["a", "b", "c", "d"]], 1),
         "LSTM": diagrams.draw_lstm_cell(50, 64),
         "convolution": diagrams.draw_convolution(words, 3, 100),
         "values": diagrams.draw_convolution(WORDS, 3, 8, values=[0.5, -2.25, 0.1]),
@@ -169,16 +170,8 @@ def sample_lines(diagram):
 
 
 CASES = [
-    *(
-        "examples",
-        "model",
-        "unrolled",
-        "unrolled GRU",
-        "LSTM",
-        "convolution",
-        "values",
-        "translation",
-    ),
+    *("examples", "model", "unrolled", "unrolled GRU", "streams", "LSTM", "convolution", "values"),
+    "translation",
     *("two directions", "translation, attention", "attention", "block", "decoder block"),
     *("causal mask", "padding mask", "batch", "merges", "tokens", "ids", "map", "passing"),
 ]
@@ -277,6 +270,16 @@ def test_a_masked_step_copies_its_state(drawn):
     assert states == ["h₀", "h₀", "h₁", "h₂", "h₃", "h₄", "h₅"]  # the first is the start
 
 
+def test_the_state_goes_on_and_the_gradient_stops_at_the_border():
+    streams = [["If", "music", "be", "the", "food"], ["To", "be", ",", "or", "not"]]
+    diagram = diagrams.draw_streams(streams, 2)
+    points = [re.findall(r"[\d.]+", head.get("points")) for head in read(diagram, "polygon")]
+    heads = np.array(points, dtype=float).reshape(-1, 3, 2)  # the tip, then two corners
+    flat = heads[heads[:, 1, 0] == heads[:, 2, 0]]
+    right = int((flat[:, 0, 0] > flat[:, 1, 0]).sum())
+    assert (right, len(flat) - right) == (2 * 3, 2 * 2)  # to each next token, and back in each part
+
+
 def test_an_lstm_has_the_weights_that_the_diagram_says(drawn):
     layer = keras.layers.LSTM(64)
     layer.build((None, None, 50))
@@ -371,6 +374,8 @@ def test_a_box_refuses_text_that_touches_its_edge():
     [
         (lambda: diagrams.draw_unrolled(["word"] * 30, 8), "room for 1 to"),
         (lambda: diagrams.draw_unrolled([], 8), "room for 1 to"),
+        (lambda: diagrams.draw_streams([["a", "b", "c", "d"]], 2), "a multiple of 2 tokens"),
+        (lambda: diagrams.draw_streams([["a", "b", "c"], ["a"]], 2), "each stream needs"),
         (lambda: diagrams.draw_unrolled(["incomprehensibilities", "a"] * 3, 8), "shorten it"),
         (lambda: diagrams.draw_tokens(["a"] * 201, title="t"), "1 to 200"),
         (lambda: diagrams.draw_tokens(["a"], [1, 2], title="t"), "2 ids"),

@@ -1,6 +1,6 @@
 """Other tokens than words: characters, frequent words spelled otherwise, BPE, WordPiece.
 
-Built in notebook 02 (characters, words), 10 (BPE, WordPiece) and 12 (pieces).
+Used in lesson 02 (characters, words), built in 10 (BPE, WordPiece) and 12 (pieces).
 """
 
 import heapq

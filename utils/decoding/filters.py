@@ -55,7 +55,7 @@ def check_filters(temperature: float, top_k: int, top_p: float, vocabulary_size:
 def drop_unlikely(logits, min_p: float):
     """Rule out what has less than `min_p` times the probability of the likeliest token (min-p).
 
-    With the probabilities themselves, it is exercise 2 of notebook 02. Raises ValueError if `min_p`
+    With the probabilities themselves, it is exercise 3 of lesson 02. Raises ValueError if `min_p`
     is not above 0 and at most 1.
     Reference: Nguyen et al. 2024, Turning Up the Heat: Min-p Sampling for Creative and Coherent LLM
     Outputs, section 3.

@@ -292,7 +292,7 @@ class Generator:
 
 
 def build_generator(model: keras.Model, **settings):
-    """Return a function that generates text in one compiled loop. Built in notebook 02, section 8.
+    """Return a function that writes with a recurrent model in one compiled loop.
 
     It goes from given tokens (T, B), -1 where one is to be chosen, and noise (T, B, V) to tokens
     (T, B), with the weights that a model of `build_language_model` has at the first call. The

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from utils.teaching.canvas import MARGIN, ROOM, WIDTH, Canvas, Diagram, measure, wrap
+from utils.teaching.canvas import INK, MARGIN, ROOM, WIDTH, Canvas, Diagram, measure, wrap
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -92,6 +92,45 @@ def draw_unrolled(words: list[str], hidden_dim: int, *, cell="LSTM", mask=()) ->
     caption = f"Every step uses the same weights. A state h has {hidden_dim} numbers."
     caption += "" if all(mask) else " Grey: padding; the mask makes the layer copy its state."
     return canvas.finish(y + 148, caption)
+
+
+def draw_streams(streams: list[list[str]], sequence_length: int, *, cell="GRU") -> Diagram:
+    """Draw truncated backpropagation: a recurrent layer reads streams of text, part by part.
+
+    Args:
+        streams: the tokens of each stream, one more than are read.
+        sequence_length: tokens of a stream that one training step reads.
+    """
+    count = len(streams[0]) - 1
+    if {len(tokens) for tokens in streams} != {count + 1} or count % sequence_length:
+        raise ValueError(f"each stream needs a multiple of {sequence_length} tokens, and one more")
+    text = "; ".join(f"stream {i}: {' '.join(tokens)}" for i, tokens in enumerate(streams, 1))
+    canvas = Canvas("Truncated backpropagation over streams", f"{text}.")
+    left, wide, y = 98, ROOM - 84, canvas.y + 26
+    steps, borders = range(0, count, sequence_length), []
+    for number, start in enumerate(steps, 1):
+        place = left + wide * (start + sequence_length / 2) / count
+        canvas.text((place, canvas.y + 8), f"training step {number}", bold=True)
+        borders += [left + wide * start / count] * (start > 0)
+    for number, tokens in enumerate(streams, 1):
+        for down, name in ((0, f"stream {number}"), (50, "state"), (100, "next token")):
+            canvas.text((MARGIN, y + down + 13), name, anchor="start", room=84)
+        read = canvas.row(left, y, wide, tokens[:-1], shades="sand", gap=17)
+        cells = canvas.row(left, y + 50, wide, [cell] * count, shades="blue", gap=17)
+        canvas.link(read, cells)
+        canvas.link(cells, canvas.row(left, y + 100, wide, tokens[1:], shades="white", gap=17))
+        for start in steps:
+            canvas.chain(cells[start : start + sequence_length], both=True)
+        for end in steps[1:]:  # the state goes on, the gradient does not come back
+            canvas.arrow(*((x, y + 55) for x in (cells[end - 1].right[0], cells[end].x)))
+        y += 146
+    for x in borders:
+        line = f"M{x} {canvas.y} L{x} {y - 16}"
+        canvas.add("path", d=line, stroke=INK, stroke_width=1, stroke_dasharray="4 3")
+    caption = "Arrows to the right: the state. To the left: the gradient, which tells the weights "
+    return canvas.finish(
+        y - 16, caption + "how to change. At the dashed line only the state goes on."
+    )
 
 
 def draw_lstm_cell(input_dim: int, hidden_dim: int) -> Diagram:
