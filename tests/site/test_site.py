@@ -37,7 +37,7 @@ def test_every_term_of_the_glossary_is_bold_in_the_lesson_that_it_names():
 def test_cards_keep_their_ids_when_lessons_are_renumbered(content):
     before = site_pages.write_cards(content)
     ids = [card["id"] for card in content.sources.cards]
-    assert re.findall(r'data-id="(\w+)"', before) == ids and len(ids) == 82
+    assert re.findall(r'data-id="(\w+)"', before) == ids and len(ids) == 85
     old = content.lessons, content.sources.cards
     content.lessons = {f"{int(n) + 20}": lesson for n, lesson in old[0].items()}
     moved = [
@@ -95,7 +95,7 @@ def test_every_lesson_has_minutes_and_the_map_shows_all(content):
     assert [n for n, lesson in content.lessons.items() if not lesson["minutes"].isdigit()] == []
     assert set(content.questions) == set(content.lessons) - {"00"}
     picture = site_pages.draw_map(content)
-    assert picture.count("<rect") == len(LESSONS) == 13
+    assert picture.count("<rect") == len(LESSONS) == 14
     assert content.lessons["12"]["needs"] == ["09", "11"] and content.lessons["00"]["needs"] == []
 
 
