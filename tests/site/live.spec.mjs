@@ -1,6 +1,6 @@
 // The live models in a browser, against what Keras and the `tokenizers` library say (build/live).
 import { readFileSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { gzipSync } from "node:zlib";
 
 import { expect, test } from "@playwright/test";
@@ -370,7 +370,7 @@ test("measure", async ({ browser, baseURL }, { project }) => {
   test.setTimeout(600_000);
   const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
   const [cpu] = cpus();
-  const rows = { browser: `Chromium ${browser.version()}`, machine: `${cpus().length} cores of ${cpu.model}`, date: new Date().toISOString().slice(0, 10) };
+  const rows = { browser: `Chromium ${browser.version()}`, machine: `${cpus().length} cores of ${cpu.model.trim()} that had other work (load ${loadavg()[0].toFixed(0)})`, date: new Date().toISOString().slice(0, 10) };
   const script = "build/site/_static/live/gpt2.packed.js";
   const int8 = () => {
     const model = gzipSync(readFileSync(`${BUILD}/gpt2.int8.onnx`)).toString("base64");
