@@ -128,6 +128,7 @@ test("sentiment: a word is judged by leaving it out; the stored answers hold", a
   expect(moves[2]).toBeLessThan(-1); // "not"
   const colours = await page.evaluate(async () => (await document.querySelector("[data-live]").explain("A warm, funny and clever film.")).moves);
   expect(Math.max(...colours)).toBeGreaterThan(0.2); // also where the network is sure
+  expect(await page.evaluate(async () => Math.min(...(await document.querySelector("[data-live]").explain("A warm, funny and clever film.")).without))).toBeGreaterThan(0.99);
   const stored = await page.locator("#stored-answers tbody tr").all();
   expect(stored.length).toBeGreaterThan(3);
   for (const row of stored) {
