@@ -7,7 +7,6 @@ from utils.metrics import (
     bootstrap_f1,
     bootstrap_interval,
     compute_bleu,
-    compute_calibration,
     count_bleu,
     count_matches,
     measure_alignment_error,
@@ -30,10 +29,6 @@ def test_the_interval_agrees_with_plain_resampling():
         (bootstrap_interval, [np.zeros(0)], "got shape"),
         (bootstrap_interval, [np.zeros((2, 2))], "got shape"),
         *((bootstrap_interval, [np.array([1, x])], "1 are not") for x in (np.nan, np.inf)),
-        (compute_calibration, [np.zeros(2), np.zeros(3)], "one length"),
-        *((compute_calibration, [np.array([p]), np.ones(1)], "0 to 1") for p in (np.nan, -1, 1.5)),
-        (compute_calibration, [np.zeros(1), np.array([2])], "a label, 0 or 1"),
-        (compute_calibration, [np.zeros(0), np.zeros(0)], "there must be"),
         (count_bleu, [["a b"], ["a b"]], "list of tokens.*; got 'a b' and 'a b'"),
         (count_bleu, [["a b"], [[["a", "b"]]]], "list of tokens.*; got 'a b'"),
         (count_bleu, [[["a", "b"]], [["a", "b"]]], r"list of such lists .* and \['a', 'b'\]"),
@@ -67,16 +62,6 @@ def test_utils_refuses_counts_and_lists_without_sense():
             count_matches(*lists)
     with pytest.raises(TypeError, match="samples must be lists of texts, not the string 'a b'"):
         measure_diversity("a b", 1)
-
-
-def test_a_kept_promise_has_no_error_and_a_broken_one_has():
-    random = np.random.default_rng(0)
-    probabilities = random.uniform(size=20_000)
-    labels = random.uniform(size=20_000) < probabilities
-    promised, happened, counts, error = compute_calibration(probabilities, labels)
-    assert error < 0.02 and counts.sum() == 20_000 and np.allclose(promised, happened, atol=0.05)
-    assert compute_calibration(probabilities**3, labels)[3] > 0.1
-    assert compute_calibration(np.array([0.0, 1.0]), np.array([0, 1]))[3] == 0
 
 
 # BLEU

@@ -52,33 +52,6 @@ def _draw_counts(size: int, draws: int) -> np.ndarray:
     return np.random.default_rng(0).multinomial(size, np.full(size, 1 / size), draws)
 
 
-def compute_calibration(probabilities: np.ndarray, labels: np.ndarray) -> tuple:
-    """Compare the probabilities (N,) of label 1 with the labels (N,), in ten bins of equal width.
-
-    Return for each non-empty bin the mean probability, the share of label 1 and the number of
-    examples; and the expected calibration error, 0 (perfect) to 1.
-    Reference: Guo et al. 2017, On Calibration of Modern Neural Networks, equation 3.
-
-    Example:
-        >>> compute_calibration(np.array([0.9, 0.9]), np.array([1, 0]))[3]
-        0.4
-    """
-    probabilities, labels = np.asarray(probabilities, float), np.asarray(labels, float)
-    if probabilities.shape != labels.shape or probabilities.ndim != 1:
-        shapes = f"probabilities {probabilities.shape} and labels {labels.shape}"
-        raise ValueError(f"{shapes} must be vectors of one length")
-    inside = (probabilities >= 0) & (probabilities <= 1) & np.isin(labels, (0, 1))
-    if not (len(labels) and inside.all()):
-        raise ValueError("there must be probabilities, from 0 to 1, each with a label, 0 or 1")
-    bins = np.minimum((probabilities * 10).astype(int), 9)
-    used = np.unique(bins)
-    counts = np.array([(bins == b).sum() for b in used])
-    promised = np.array([probabilities[bins == b].mean() for b in used])
-    happened = np.array([labels[bins == b].mean() for b in used])
-    error = float(np.sum(counts * np.abs(promised - happened)) / counts.sum())
-    return promised, happened, counts, round(error, 12)
-
-
 def count_bleu(found: list[list[str]], references: list[list[list[str]]]) -> np.ndarray:
     """Count what BLEU is made of, sentence by sentence. Built in notebook 05, section 4.
 

@@ -1,7 +1,6 @@
-"""The phrasebook: its grammar, its file, its splits, its alignments and its spelling."""
+"""The phrasebook: its grammar, its file, its splits and its alignments."""
 
 import gzip
-import shutil
 import sys
 
 import pytest
@@ -12,7 +11,6 @@ from utils.runtime import ROOT
 
 FOLDER = ROOT / "data" / "phrasebook"
 sys.path.insert(0, str(FOLDER))  # the generator lies beside the data
-import check
 import generate
 import grammar
 
@@ -129,19 +127,6 @@ def test_alignments_are_in_range_and_cover_the_content(table):
             assert aligned <= set(range(len(tokens)))
             bare = {token for i, token in enumerate(tokens) if i not in aligned}
             assert bare <= UNALIGNED[side], " ".join(tokens)
-
-
-def test_every_form_is_in_the_record_of_the_spelling_check():
-    record = set((FOLDER / "spelling.txt").read_text("utf8").splitlines())
-    forms = check.read_forms()
-    assert record == {f"{side} {form}" for side in forms for form in forms[side]}
-
-
-@pytest.mark.skipif(shutil.which("hunspell") is None, reason="the record stands for it")
-def test_hunspell_knows_every_form():
-    assert check.find_misspelt(check.read_forms()) == []
-    wrong = {"english": {"aple"}, "french": {"sortissons", "apeller"}}
-    assert {"english aple", "french apeller"} <= set(check.find_misspelt(wrong))
 
 
 def test_the_loader_returns_tokens_and_pairs():

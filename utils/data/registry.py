@@ -160,9 +160,9 @@ def _renew(name: str, entry: dict, folder: Path) -> None:
 
 
 def main(names: list[str]) -> int:
-    """Fetch the named data sets, or all of them but the web tier and those for PyTorch."""
+    """Fetch the named data sets, or all of them but the web tier."""
     registry = load_registry()
-    wanted = [n for n, e in registry.items() if e["tier"] != "web" and not e.get("with_torch")]
+    wanted = [n for n, e in registry.items() if e["tier"] != "web"]
     for name in names or wanted:
         try:
             paths = fetch(name)
