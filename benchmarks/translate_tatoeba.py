@@ -57,7 +57,7 @@ SYSTEMS = {
 }
 RATES = (1e-3, 2e-3, 4e-3)
 SIZES = (10_000, 40_000, FULL)  # pairs; each sample is part of the next
-BUCKETS = ((10, 20), (20, 36), (64, 72))  # most pieces of a source, and of its translation
+BUCKETS = ((8, 18), (14, 30), (44, 48))  # most pieces of a source, and of its translation
 EVERY = 3  # of the validation sentences one in three is translated
 
 

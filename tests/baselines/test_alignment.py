@@ -23,7 +23,7 @@ def test_one_round_is_that_of_a_pencil():
 def test_rounds_bring_words_that_belong_together_together():
     rows = [("the house", "la maison"), ("the car", "la voiture"), ("a house", "une maison")]
     chances = alignment.train_ibm1(make_table(rows), rounds=20)
-    assert chances["house", "maison"] > 0.9 > 0.1 > chances["a", "maison"]
+    assert chances["house", "maison"] > 0.9 and ("a", "maison") not in chances
     links = alignment.align_ibm1(["the", "house"], ["maison", "la", "inconnue"], chances)
     assert links == [(1, 0), (0, 1)]  # a word never seen has no link
     words = alignment.pick_translations(chances)
