@@ -21,6 +21,7 @@ translation. The weights are in build/translation.
 """
 
 import functools
+import os
 
 from benchmarks import harness
 
@@ -40,7 +41,7 @@ from utils.data.subwords import (
     normalise_sentence,
 )
 from utils.decoding.translation import build_greedy_decoder, build_prefix_decoder, translate
-from utils.metrics import bootstrap_bleu, compute_bleu, measure_alignment_error
+from utils.metrics import bootstrap_bleu, bootstrap_interval, compute_bleu, measure_alignment_error
 from utils.models import seq2seq
 from utils.models.transformer import build_transformer
 from utils.results import record_result
@@ -99,7 +100,10 @@ def score(found: list[str], references: list[list[str]]) -> dict:
         one = bleu.sentence_score(text, right)
         counts.append([*map(int, one.counts), one.sys_len, one.ref_len])
         values.append(round(chrf.sentence_score(text, right).score, 1))
-    columns = [[row[k] if k < len(row) else None for row in references] for k in range(9)]
+    columns = [
+        [row[k] if k < len(row) else None for row in references]
+        for k in range(max(map(len, references)))
+    ]
     facts = {"bleu": bleu.corpus_score(found, columns).score}
     facts |= {"chrf_corpus": chrf.corpus_score(found, columns).score}
     return facts | {"counts": counts, "chrf": values}
@@ -280,6 +284,8 @@ def describe(test: list[dict], bands: dict[str, np.ndarray], rival: list[dict] |
         these = counts[chosen]
         row = {"sentences": int(chosen.sum()), "bleu": float(compute_bleu(these.sum(axis=0)))}
         row |= {"interval": bootstrap_bleu(these), "chrf": float(chrf[chosen].mean())}
+        if band == "all":
+            row["chrf_interval"] = bootstrap_interval(chrf)
         if rival is not None:
             other = sum(expand(each["counts"])[chosen] for each in rival) / len(rival)
             row |= {"gain": row["bleu"] - float(compute_bleu(other.sum(axis=0)))}
@@ -329,7 +335,7 @@ def record(once, options) -> None:
     names = ("lstm", "reversed", "dot", "transformer")
     best = max(names, key=lambda name: systems[name]["bands"]["all"]["bleu"])
     values, row = systems[best]["bleu_of_seeds"], systems[best]["bands"]["all"]
-    harness.os.environ["COURSE_RESULTS"] = str(options.ledger)
+    os.environ["COURSE_RESULTS"] = str(options.ledger)
     record_result(
         "translation", notebook="08", model=best, dataset="tatoeba", metric="test BLEU",
         value=float(np.mean(values)), values=values, interval=row["interval"],
