@@ -11,6 +11,7 @@ from utils.runtime import ROOT
 
 FOLDER = ROOT / "data" / "phrasebook"
 sys.path.insert(0, str(FOLDER))  # the generator lies beside the data
+import count_odd
 import generate
 import grammar
 
@@ -127,6 +128,31 @@ def test_alignments_are_in_range_and_cover_the_content(table):
             assert aligned <= set(range(len(tokens)))
             bare = {token for i, token in enumerate(tokens) if i not in aligned}
             assert bare <= UNALIGNED[side], " ".join(tokens)
+
+
+@pytest.mark.parametrize(
+    "english, french, odd",
+    [
+        ("the dog cooks the rice .", "le chien cuit le riz .", "an animal does what people do"),
+        (
+            "my cat isn't buying a tie .",
+            "mon chat n' achète pas .",
+            "an animal does what people do",
+        ),
+        ("the dog sleeps .", "le chien dort .", None),
+        ("she bought a dog tomorrow .", "elle a acheté un chien .", "an impossible date"),
+        ("he is going to eat yesterday .", "il va manger hier .", "an impossible date"),
+        ("he is going to use his saw tomorrow .", "il va utiliser sa scie demain .", None),
+        ("i see a apple .", "je vois une pomme .", "article and noun, English"),
+        ("i see these dog .", "je vois ces chiens .", "article and noun, English"),
+        ("i see these french books .", "je vois ces livres français .", None),
+        ("i see the car .", "je vois le voiture .", "article and noun, French"),
+        ("i see the car .", "je vois la voiture .", None),
+    ],
+)
+def test_an_odd_sentence_is_counted(english, french, odd):
+    found = count_odd.find_oddities(english.split(), french.split())
+    assert found == ({odd} if odd else set())
 
 
 def test_the_loader_returns_tokens_and_pairs():
