@@ -15,7 +15,7 @@ from utils.models.layers import MaskedMaxPooling1D
 from utils.models.llama import LlamaBlock, LlamaConfig
 from utils.models.transformer import DecoderBlock, EncoderBlock, make_causal_mask
 from utils.runtime import ROOT
-from utils.teaching import diagrams
+from utils.teaching import diagrams, overview
 from utils.teaching.canvas import SHADES, WIDTH, Canvas, measure
 from utils.teaching.diagrams import Step
 
@@ -73,7 +73,7 @@ def drawn(classifier):
     words = ["one", "of", "the", "best", "films", "this", "year"]
     return {
         "model": diagrams.draw_model(steps, title="A classifier", mask=MASK),
-        "examples": diagrams.draw_examples(EXAMPLES, title="Three models"),
+        "examples": overview.draw_examples(EXAMPLES, title="Three models"),
         "unrolled": diagrams.draw_unrolled(PADDED, 64, mask=MASK),
         "unrolled GRU": diagrams.draw_unrolled(WORDS, 64, cell="GRU"),
         "streams": diagrams.draw_streams([["If", "it", "be", "so"], ["a", "b", "c", "d"]], 1),
@@ -101,8 +101,8 @@ def drawn(classifier):
         "merges": diagrams.draw_merge_tree("lowest", MERGES),
         "tokens": diagrams.draw_tokens(["The", " film", "s", "\n", "日本"] * 7, title="Tokens"),
         "ids": diagrams.draw_tokens(["The", " film", "s"], [464, 2646, 82], title="Tokens"),
-        "map": diagrams.draw_map(*read_course()),
-        "passing": diagrams.draw_map(dict.fromkeys(PASSING, "A title"), PASSING),
+        "map": overview.draw_map(*read_course()),
+        "passing": overview.draw_map(dict.fromkeys(PASSING, "A title"), PASSING),
     }
 
 
@@ -354,7 +354,7 @@ def test_the_map_has_all_lessons_and_only_needed_arrows(drawn):
     titles, needs = read_course()
     assert set(titles) <= set(list_texts(drawn["map"]))
     small = {"00": [], "01": ["00"], "02": ["00", "01"], "03": ["00"], "04": ["03", "02"]}
-    diagram = diagrams.draw_map(dict.fromkeys(small, "A title"), small)
+    diagram = overview.draw_map(dict.fromkeys(small, "A title"), small)
     assert "02 needs 01," in diagram.alt  # 01 needs 00, so that 02 needs no arrow of its own
     assert len(read(diagram, "polygon")) == 5
 
@@ -390,11 +390,11 @@ def test_a_box_refuses_text_that_touches_its_edge():
         (lambda: diagrams.draw_attention(ENGLISH, FRENCH, np.ones((3, 3)), title="t"), "the sum 1"),
         (lambda: diagrams.draw_transformer_block(64, 5, 8), "5 heads"),
         (lambda: diagrams.draw_mask(np.eye(3), ["a", "b"], title="t"), "2 columns"),
-        (lambda: diagrams.draw_map({"00": "A"}, {"00": ["01"]}), "same lessons"),
-        (lambda: diagrams.draw_map({"00": "A", "01": "B"}, {"00": ["01"], "01": ["00"]}), "cycle"),
-        (lambda: diagrams.draw_map(dict.fromkeys("abcde", "A"), {n: [] for n in "abcde"}), "room"),
+        (lambda: overview.draw_map({"00": "A"}, {"00": ["01"]}), "same lessons"),
+        (lambda: overview.draw_map({"00": "A", "01": "B"}, {"00": ["01"], "01": ["00"]}), "cycle"),
+        (lambda: overview.draw_map(dict.fromkeys("abcde", "A"), {n: [] for n in "abcde"}), "room"),
         (
-            lambda: diagrams.draw_map(
+            lambda: overview.draw_map(
                 {"00": "a title of many words, which needs three lines"}, {"00": []}
             ),
             "shorten",
