@@ -251,11 +251,16 @@ def main() -> None:
     folds = {"value": share, "interval": [share - margin, share + margin]}
     folds = {"counts, words after a negation marked": {"five folds of train": folds}}
     films = {"five folds of train": films["levels"][0]["lstm"]}
+    play = ledger["adapters-smollm2"]["texts"][0]
+    prompt = {"value": play["perplexity"]["prompt_all"], "interval": play["ranges"]["prompt_all"]}
+    prompt = {"no training, 5,120 tokens in the prompt": {"validation": prompt}}
+    lora = {"validation": play["perplexity"]["lora"]}
     lessons = {
         "lesson_01": describe(folds, "accuracy", films),
         "lesson_03": describe(snippets, "accuracy", {"test": ledger["03"]["value"]}),
         "lesson_04": describe(rules, "entity F1", {"test": ledger["04"]["value"]}),
         "lesson_05": describe(retrieval, "BLEU", bleu["05"]) | {"systems": retrieval},
+        "lesson_06": describe(prompt, "perplexity", lora),
         "lesson_07": describe(repeat, "accuracy", {"test": ledger["07"]["value"]}) | facts,
         "lesson_08": describe(retrieval, "BLEU", bleu["08"]),
         "lesson_09": describe(attention, "BLEU", transformer),

@@ -70,12 +70,13 @@ WAYS = {
     "min-p 0.1": {"temperature": 1.0, "min_p": 0.1},
 }
 STEPS, LENGTH, HELD_OUT, RANK, LAST = 40, 128, 1024, 8, 4
-RATES, SHARES = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2), (0.0, 0.02, 0.05, 0.1, 0.2)
+RATES, SHARES = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2), (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
 NAMES = {
     "before": "as it comes",
     "counts": "mixture with counts",
     "lora": "LoRA",
     "prompt_1024": "1,024 tokens in the prompt",
+    "prompt_1024_counts": "the same, mixed with counts",
     "prompt_all": "5,120 tokens in the prompt",
 }
 
@@ -285,18 +286,22 @@ def adapt(options) -> None:
         runs = [once(f"{name}, seed {s}", train_on, train, judged, rate, s) for s in range(SEEDS)]
         nats = {k: np.array(each["nats"]) for k, each in plain[name].items()}
         mixed = mix_with_counts(train, chosen_on, nats.pop("dev"))
-        share = min(SHARES, key=lambda s: mixed[s].mean())
+        shares = min(mixed, key=lambda both: mixed[both].mean())
         before = nats["before"]
-        nats["counts"] = mix_with_counts(train, judged, before)[share]
+        nats["counts"] = mix_with_counts(train, judged, before)[shares]
+        prompted = mix_with_counts(train, judged, nats["prompt_1024"])
+        nats["prompt_1024_counts"] = prompted[shares]
         nats["lora"] = np.mean([each["nats"] for each in runs], axis=0)
         gains = {k: before - each for k, each in nats.items() if k != "before"}
         gains["lora_over_prompt"] = nats["prompt_1024"] - nats["lora"]
         gains["lora_over_all"] = nats["prompt_all"] - nats["lora"]
+        gains["lora_over_counts"] = nats["counts"] - nats["lora"]
         results[name] = {
             "perplexity": {k: float(np.exp(each.mean())) for k, each in nats.items()},
+            "ranges": {k: [1 / (1 - e) for e in interval(each)] for k, each in nats.items()},
             "less": {k: [share_less(d.mean()), *interval(d)] for k, d in gains.items()},
             "seeds": [float(np.exp(each["loss"])) for each in runs],
-            "share_of_counts": share,
+            "shares_of_counts": list(shares),
             "cpu_seconds": {
                 "training": float(np.mean([each["cpu_seconds"] for each in runs])),
                 **{k: each["cpu_seconds"] for k, each in plain[name].items()},
@@ -321,12 +326,19 @@ def score(logits, targets: np.ndarray) -> list[float]:
     return ops.convert_to_numpy(nats)[0].tolist()
 
 
-def mix_with_counts(tokens: list, token_ids: list, nats: np.ndarray) -> dict[float, np.ndarray]:
+def mix_with_counts(tokens: list, token_ids: list, nats: np.ndarray) -> dict[tuple, np.ndarray]:
     """Mix p with how often each token comes in a text, alone and after the one before it."""
     singles, pairs = Counter(tokens), Counter(itertools.pairwise(tokens))
-    followed = itertools.pairwise(token_ids)
-    p = [singles[b] / len(tokens) + pairs[a, b] / max(singles[a], 1) for a, b in followed]
-    return {s: -np.log((1 - s) * np.exp(-nats) + s * np.array(p) / 2) for s in SHARES}
+    after = np.array(
+        [[singles[b], pairs[a, b], singles[a]] for a, b in itertools.pairwise(token_ids)]
+    )
+    alone, paired, p = (
+        after[:, 0] / len(tokens),
+        after[:, 1] / np.maximum(after[:, 2], 1),
+        np.exp(-nats),
+    )
+    grid = itertools.product(SHARES, SHARES)
+    return {(s, q): -np.log((1 - s - q) * p + s * alone + q * paired) for s, q in grid}
 
 
 def share_less(nats: float) -> float:

@@ -216,6 +216,7 @@ ANSWERS = {
         (lambda totals, nats, width: keep(np.array([-1.0, -3.0])[:, None] + nats, width), "wrong"),
     ],
     "count_lora": [
+        (lambda outputs, inputs, rank: 2 * count_lora(outputs, inputs, rank), "twice too many"),
         (lambda outputs, inputs, rank: 8 * outputs * inputs, "more than the whole"),
         (lambda outputs, inputs, rank: rank * outputs, "one of the two"),
         (lambda outputs, inputs, rank: outputs + inputs, "add the two"),
@@ -226,6 +227,7 @@ ANSWERS = {
         (lambda text, n: set(text), "not every token that occurred"),
         (lambda text, n: {5}, "no 3-gram may occur twice"),
         (lambda text, n: {9}, "look at every place"),
+        (lambda text, n: sorted(list_banned(text, n)), "a set of token ids, not a list"),
         (lambda text, n: list_banned(text, 3), "for n = 2"),
         (lambda text, n: list_banned(text, n) if len(text) > 2 else {1}, "nothing is banned"),
     ],

@@ -23,6 +23,8 @@ def check_count_lora(count_lora) -> str | None:
         return "this is one of the two matrices; A and B are both trained."
     if found == 2 * 8 * 3072 or found == 3072 + 576:
         return "one matrix has outputs x rank numbers, the other rank x inputs: add the two."
+    if found == 2 * 8 * (3072 + 576):
+        return "twice too many: A is outputs x rank, B is rank x inputs, each is there once."
     if found != 8 * (3072 + 576):
         return f"for 3,072 outputs, 576 inputs and rank 8 expected 29,184, got {found:,}."
     if count_lora(5, 4, 2) != 18:
@@ -34,7 +36,9 @@ def check_count_lora(count_lora) -> str | None:
 def check_list_banned(list_banned) -> str | None:
     """An n-gram is banned by its beginning: only what would complete it a second time."""
     text = [5, 7, 9, 5, 7, 8, 6, 7, 4, 5, 7]
-    found = set(run(list_banned, list(text), 3))
+    found = run(list_banned, list(text), 3)
+    if not isinstance(found, set):
+        return f"return a set of token ids, not a {type(found).__name__}."
     if found == set(text):
         return "not every token that occurred: only those that once followed the last n - 1."
     if found == {4, 8, 9}:
