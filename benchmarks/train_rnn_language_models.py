@@ -30,6 +30,8 @@ from utils.training import load_weights, save_weights, warm_up_and_decay
 WORD_TOKENS = 2_000
 DISCOUNTS = (None, (0.8, 1.2, 1.6), (0.9, 1.5, 1.8), (0.95, 1.5, 1.8), (0.95, 1.4, 2.0))
 # None: those of Chen and Goodman, from the counts of each order; else the same in every order
+CHARACTER_ORDERS, TOKEN_ORDERS = (6, 8, 9, 10, 11, 12), (3, 4, 5, 6, 7, 8)
+VOCABULARIES = (WORD_TOKENS, 1_000, 4_000, 8_000)
 SIZES, BATCH_SIZE, LENGTH = {"embedding_dim": 96, "hidden_dim": 192}, 32, 30  # of the lesson
 SEEDS, RATES, RATE_STEPS = (42, 142, 242), (5e-3, 1e-2, 2e-2), 700
 SHARES = {"1/16": (300, 900), "all": (300, 900, 2_700)}  # steps
@@ -77,12 +79,18 @@ def compare_counts(options) -> None:
     texts["train"] = texts["train"][: int(len(texts["train"]) * options.fraction)]
     alphabet = sorted(set(texts["train"]) | set(texts["validation"]))
     once, found = harness.keep_parts("shakespeare-ngram", options), {}
-    given = texts, encode_characters, alphabet, (6, 8, 9, 10), DISCOUNTS
-    found["characters"] = once("characters", tune_counts, *given)
-    for size in (1_000, WORD_TOKENS, 4_000, 8_000):
-        given = texts, encode_words, build_word_tokens(texts["train"], size), (3, 4)
-        found[f"{size:,} words"] = once(f"{size} words", tune_counts, *given, DISCOUNTS[:3])
-    names = {"tokens", "order", "discounts", "bits"}
+    kinds = {f"{size:,} tokens": (encode_words, size, TOKEN_ORDERS) for size in VOCABULARIES}
+    kinds = {"characters": (encode_characters, None, CHARACTER_ORDERS)} | kinds
+    for name, (encode, size, orders) in kinds.items():
+        tokens = build_word_tokens(texts["train"], size) if size else alphabet
+        rows = []
+        for order in orders:
+            given = texts, encode, tokens, (order,), DISCOUNTS
+            rows.append(once(f"{name}, order {order}", tune_counts, *given))
+        best = min(rows, key=lambda row: row["bits"])
+        tried = [setting for row in rows for setting in row["tried"]]
+        found[name] = best | {"tried": tried, "orders": f"{orders[0]} to {orders[-1]}"}
+    names = {"tokens", "order", "orders", "discounts", "bits"}
     table = [
         {"over": name} | {k: v for k, v in row.items() if k in names} for name, row in found.items()
     ]

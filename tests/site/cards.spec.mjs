@@ -25,7 +25,7 @@ const readProgress = (page) => page.evaluate(() => JSON.parse(localStorage.getIt
 
 test("all cards are there, and are found by word, topic and level", async ({ page }) => {
   await page.goto("cards.html");
-  expect(TOTAL).toBe(82);
+  expect(TOTAL).toBe(85);
   await expect(page.locator("details.theory:visible")).toHaveCount(TOTAL);
   await page.fill("#card-search", "softmax weights");
   const found = await page.locator("details.theory:visible").count();

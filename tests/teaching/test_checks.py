@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-LESSONS = [importlib.import_module(f"utils.teaching.checks.lesson_{n:02d}") for n in range(13)]
+LESSONS = [importlib.import_module(f"utils.teaching.checks.lesson_{n:02d}") for n in range(14)]
 read_masked = LESSONS[1].read_masked
 CHECKERS = {k: v for lesson in LESSONS for k, v in vars(lesson).items() if "check_" in k}
 CHOICES = {
-    "padding_cause": {"b": "Correct", " B ": "Correct", "a": "epochs", 2: "choose one"},
+    "padding_side": {"b": "Correct", " B ": "Correct", "a": "read last", "d": "an id", 2: "one of"},
     "one_at_a_time": {"c": "Correct", "a": "in training", "b": "compiled loop", "d": "greedy"},
     "forgetting": {"c": "Correct", "a": "as many", "b": "new output", "d": "unlearn"},
     "padded_accuracy": {"b": "Correct", "a": "padding", "d": "n-grams"},
@@ -23,8 +23,14 @@ CHOICES = {
     "bottleneck": {"c": "Correct", "a": "parameters", "b": "computing time"},
     "missing_mask": {"a": "Correct", "b": "very word", "c": "rewards"},
     "query_words": {"c": "Correct", "b": "width"},
+    "positions_read": {"b": "Correct", "a": "grows", "c": "prompt, too", "d": "never read"},
     "test_hides_all": {"c": "Correct", "a": "anew", "b": "alike", "d": "the same"},
 }
+
+
+def step(w, b, x, y, rate, *, sign=-1, mean=np.mean):
+    error = 1 / (1 + np.exp(-(x @ w + b))) - y
+    return w + sign * rate * mean(error[:, None] * x, axis=0), b + sign * rate * mean(error)
 
 
 def overlaps(gold, guess):
@@ -72,6 +78,20 @@ def make_window(length, low, high):
     return (back >= low) & (back <= high)
 
 
+def divide(x, by, *, mean=False):
+    centred = x - x.mean(axis=-1, keepdims=True) * mean
+    return np.array([1.0, 2.0]) * centred / np.sqrt(by(x) + 1e-5)
+
+
+def average_squares(x):
+    return (x**2).mean(axis=-1, keepdims=True)
+
+
+def count_weights(V, T, D, L, *, tables=1, positions=1, norms=4, biases=9, last=2):
+    blocks = L * (12 * D * D + (norms + biases) * D)
+    return tables * V * D + positions * T * D + blocks + last * D
+
+
 def attend_in(x, num_heads, width=None):
     slices = np.split(x, num_heads, axis=1)
     scale = np.sqrt(width or x.shape[1] // num_heads)
@@ -102,14 +122,19 @@ def hide_neighbours(tokens, chosen):
 
 
 ANSWERS = {
-    "steps": [
-        (48, "Correct"),
-        (16, "that is one epoch"),
-        (45, "the smaller last one too"),
-        (192, "epochs times batch size"),
-        (3000, "not one sentence"),
-        (7, "15 batches of 64, and a rest"),
-        ("48", "a number is asked for"),
+    "step": [
+        (step, "Correct"),
+        (lambda *given: step(*given, sign=1), "along the gradient"),
+        (lambda *given: step(*given, mean=np.sum), "sum over the sentences"),
+        (lambda w, b, x, y, rate: step(w, b, x, y, 1.0), "by the learning rate"),
+        (lambda w, b, *given: (step(w, b, *given)[0], b), "b has not changed"),
+        (lambda w, b, *given: (w, step(w, b, *given)[1]), "the weights have not changed"),
+        (lambda *given: (given[0] + step(*given)[1] - given[1], step(*given)[1]), "own gradient"),
+        (lambda *given: (step(*given)[0], step(*given, mean=np.sum)[1]), "b changes by the sum"),
+        (lambda *given: (step(*given, mean=np.sum)[0], step(*given)[1]), "w changes by the sum"),
+        (lambda w, b, x, y, rate: (w + 9, b), "expected w"),
+        (lambda w, b, x, y, rate: w + 1, "return two things"),
+        (lambda w, b, x, y, rate: (w, b), "Not done yet"),
     ],
     "loss": [
         (lambda p, y: -np.log(np.where(y == 1, p, 1 - p)).mean(), "Correct"),
@@ -268,6 +293,35 @@ ANSWERS = {
         (hide_neighbours, "one piece; no other"),
         (lambda tokens, chosen: [any(chosen)] * 6, "one piece; no other"),
         (lambda tokens, chosen: chosen[1:], "one verdict a token"),
+    ],
+    "normalise_rms": [
+        (lambda x, scale: divide(x, average_squares), "Correct"),
+        (lambda x, scale: divide(x, lambda x: 2 * average_squares(x)), "not their sum"),
+        (lambda x, scale: divide(x, average_squares, mean=True), "still subtracted"),
+        (lambda x, scale: divide(x, lambda x: x.var(axis=-1, keepdims=True)), "variance subtracts"),
+        (lambda x, scale: divide(x, average_squares) / scale, "not multiplied by `scale`"),
+        (lambda x, scale: divide(x, lambda x: (x**2).mean()), "over all vectors"),
+        (lambda x, scale: divide(x, lambda x: average_squares(x) ** 2), "*root*"),
+        (lambda x, scale: x[0], "must have that of x"),
+        (lambda x, scale: x, "expected (0.85, 2.26)"),
+        (lambda x, scale: scale * x / average_squares(x) ** 0.5, "add `epsilon`"),
+        (lambda x, s: divide(x, lambda x: x.var(-1, keepdims=True), mean=True), "Not done yet"),
+    ],
+    "count_gpt2": [
+        (count_weights, "Correct"),
+        (lambda *sizes: count_weights(*sizes, tables=2), "used twice and stored once"),
+        (lambda *sizes: count_weights(*sizes, tables=0), "table of tokens is missing"),
+        (lambda *sizes: count_weights(*sizes, positions=0), "table of positions"),
+        (lambda *sizes: count_weights(*sizes, last=0), "the last layer normalisation"),
+        (lambda *sizes: count_weights(*sizes, norms=0), "two, of 2 D numbers"),
+        (lambda *sizes: count_weights(*sizes, biases=0), "3 D + D + 4 D + D"),
+        (lambda *sizes: count_weights(*sizes, biases=0, last=0), "and the last layer"),
+        (lambda *sizes: count_weights(*sizes, norms=0, biases=0), "13 D numbers"),
+        (lambda V, T, D, L: count_weights(V, T, D, 1), "you count one"),
+        (lambda V, T, D, L: count_weights(V, T, D, L) - L * 8 * D * D, "feed-forward"),
+        (lambda V, T, D, L: count_weights(V, T, D, L) - L * 4 * D * D, "attention is missing"),
+        (lambda *sizes: 124_439_808, "these sizes only"),
+        (lambda *sizes: 117_000_000, "expected 124,439,808"),
     ],
 }
 

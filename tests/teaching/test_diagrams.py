@@ -12,6 +12,7 @@ from matplotlib.textpath import TextPath
 
 from utils.data.tokenizers import encode_bpe, train_bpe
 from utils.models.layers import MaskedMaxPooling1D
+from utils.models.llama import LlamaBlock, LlamaConfig
 from utils.models.transformer import DecoderBlock, EncoderBlock, make_causal_mask
 from utils.runtime import ROOT
 from utils.teaching import diagrams
@@ -22,6 +23,10 @@ WORDS = ["the", "film", "is", "not", "bad"]
 PADDED, MASK = [*WORDS, "pad", "pad"], [1, 1, 1, 1, 1, 0, 0]
 ENGLISH, FRENCH = ["the", "red", "house"], ["la", "maison", "rouge"]
 WEIGHTS = [[0.9, 0.05, 0.05], [0.1, 0.1, 0.8], [0.04, 0.86, 0.1]]
+EXAMPLES = [
+    ("The capital of Australia is", ("Writer", "10 weights"), "a next word, again and again"),
+    ("It is not good.", ("Classifier", "1,000,000 weights"), "praise"),
+]
 # The arrow from 01 to 04 has to pass beside 05.
 PASSING = {"00": [], "01": [], "02": ["00"], "03": ["02"], "04": ["01", "03"], "05": ["00"]}
 MERGES = [("l", "o"), ("e", "s"), ("x", "y"), ("lo", "w"), ("es", "t")]
@@ -68,6 +73,7 @@ def drawn(classifier):
     words = ["one", "of", "the", "best", "films", "this", "year"]
     return {
         "model": diagrams.draw_model(steps, title="A classifier", mask=MASK),
+        "examples": diagrams.draw_examples(EXAMPLES, title="Three models"),
         "unrolled": diagrams.draw_unrolled(PADDED, 64, mask=MASK),
         "unrolled GRU": diagrams.draw_unrolled(WORDS, 64, cell="GRU"),
         "streams": diagrams.draw_streams([["If", "it", "be", "so"], ["a", "b", "c", "d"]], 1),
@@ -83,6 +89,9 @@ def drawn(classifier):
         "block": diagrams.draw_transformer_block(64, 4, 256),
         "decoder block": diagrams.draw_transformer_block(
             1024, 16, 4096, causal=True, cross=True, pre_norm=False
+        ),
+        "Llama block": diagrams.draw_transformer_block(
+            576, 9, 1536, causal=True, num_key_value_heads=3
         ),
         "causal mask": diagrams.draw_mask(causal, WORDS, WORDS, title="Causal mask"),
         "padding mask": diagrams.draw_mask(MASK, PADDED, ["mask"], title="Padding mask"),
@@ -161,7 +170,7 @@ def sample_lines(diagram):
 
 
 CASES = [
-    *("model", "unrolled", "unrolled GRU", "streams", "LSTM", "convolution", "values"),
+    *("examples", "model", "unrolled", "unrolled GRU", "streams", "LSTM", "convolution", "values"),
     "translation",
     *("two directions", "translation, attention", "attention", "block", "decoder block"),
     *("causal mask", "padding mask", "batch", "merges", "tokens", "ids", "map", "passing"),
@@ -239,6 +248,16 @@ def test_the_numbers_of_a_model_are_shown(drawn, classifier):
     assert len(masked) == 2 * (1 + 1 + 1 + 4 + 4)  # words, ids, mask, and two rows of vectors
 
 
+def test_each_example_stands_beside_its_model(drawn):
+    diagram = drawn["examples"]
+    assert "'It is not good.' goes into Classifier, 1,000,000 weights: praise" in diagram.alt
+    left, middle, right = find_rectangles(diagram)[3:]
+    assert left[1::2] == middle[1::2] == right[1::2]  # one row
+    said = [text for text, box in zip(list_texts(diagram), find_extents(diagram), strict=True)
+            if overlap(box, middle)]  # fmt: skip
+    assert said == ["Classifier", "1,000,000 weights"]
+
+
 def test_a_masked_step_copies_its_state(drawn):
     states = [each for each in list_texts(drawn["unrolled"]) if re.fullmatch("h[₁-₉]", each)]
     assert states == ["h₁", "h₂", "h₃", "h₄", "h₅", "h₅", "h₅"]
@@ -277,20 +296,24 @@ def test_a_convolution_has_the_windows_and_the_maximum_of_keras(drawn):
     assert f"largest: {float(pooled[0, 0]):g}" in texts and "−2.25" in texts
 
 
-@pytest.mark.parametrize("name", ["block", "decoder block"])
+@pytest.mark.parametrize("name", ["block", "decoder block", "Llama block"])
 def test_a_block_has_the_weights_that_the_diagram_says(name):
     x = np.zeros((1, 3, 24))
     if name == "block":
         block, diagram = EncoderBlock(24, 4, 40), diagrams.draw_transformer_block(24, 4, 40)
         block(x)
-        parts = [block.attention, block.think]
+        parts = [[block.attention], [block.think]]
+    elif name == "Llama block":
+        block = LlamaBlock(LlamaConfig(9, 16, 24, 1, 4, 2, 40))
+        diagram = diagrams.draw_transformer_block(24, 4, 40, causal=True, num_key_value_heads=2)
+        parts = [[block.attention], [block.gate_and_up, block.down]]
     else:
         block = DecoderBlock(24, 4, 40)
         diagram = diagrams.draw_transformer_block(24, 4, 40, causal=True, cross=True)
         block(x, x)
-        parts = [block.attention, block.cross_attention, block.think]
+        parts = [[block.attention], [block.cross_attention], [block.think]]
     told = re.findall(r"([\d,]+) weights", diagram.alt)
-    assert told == [f"{part.count_params():,}" for part in parts]
+    assert told == [f"{sum(layer.count_params() for layer in part):,}" for part in parts]
     assert diagram.alt.count("4 heads of 6 numbers") == len(parts) - 1
     assert list_texts(diagram).count("(B, T, 24)") == 2
 

@@ -30,10 +30,7 @@ class Step(NamedTuple):
 def draw_model(steps: list[Step], *, title: str, mask: Sequence = ()) -> Diagram:
     """Draw a model as a column of boxes, with one example flowing through it.
 
-    Args:
-        steps: the rows, from the text to the answer.
-        title: names the model.
-        mask: one value a token; where it is false, cells are grey and nothing flows on.
+    Where `mask`, one value a token, is false, cells are grey and nothing flows on.
     """
     shown = [f"{step.name}: {step.text} {tuple(step.shape) or ''}".strip() for step in steps]
     canvas = Canvas(title, "; ".join(shown) + ".")
@@ -58,6 +55,21 @@ def draw_model(steps: list[Step], *, title: str, mask: Sequence = ()) -> Diagram
             canvas.chain(cells, both=step.flow == "both")
         y, last, above = y + height + 20, [box], cells
     return canvas.finish(y - 20, "Training changes the weights.")
+
+
+def draw_examples(rows: list[tuple], *, title: str) -> Diagram:
+    """Draw models side by side with an example; a row is the input, lines on the model, output."""
+    said = [f"'{given}' goes into {', '.join(lines)}: {answer}" for given, lines, answer in rows]
+    canvas = Canvas(title, "; ".join(said) + ".")
+    for given, lines, answer in rows:
+        parts, boxes = [wrap(given, 136), lines, wrap(answer, 136)], []
+        height = 17 * max(map(len, parts)) + 12
+        for part, shade in zip(parts, ("sand", "blue", "orange"), strict=True):
+            place = MARGIN + 180 * len(boxes), canvas.y, 152, height
+            boxes.append(canvas.box(*place, *part, shade=shade, bold=shade == "blue"))
+        canvas.chain(boxes)
+        canvas.y += height + 14
+    return canvas.finish(canvas.y - 14, "Left: what you give. Right: what the model answers.")
 
 
 def draw_unrolled(words: list[str], hidden_dim: int, *, cell="LSTM", mask=()) -> Diagram:
@@ -152,27 +164,21 @@ def draw_lstm_cell(input_dim: int, hidden_dim: int) -> Diagram:
         (gates[2].top, (candidate, middle), write.right),
         (gates[3].top, show.bottom),
         (write.top, add.bottom),
-        (old.right, keep.left),
-        (keep.right, add.left),
-        (add.right, new.left),
         ((leave, state), squash.top),
         (squash.bottom, show.top),
         (show.right, out.left),
     ):
         canvas.arrow(*path)
+    canvas.chain([old, keep, add, new])
     weights = 4 * hidden_dim * (joined + 1)
     caption = f"4 × {hidden_dim} × ({joined} + 1) = {weights:,} weights, 1 for the bias. "
     return canvas.finish(joint.y + 30, caption + "× and + work number by number.")
 
 
 def draw_convolution(words: list[str], kernel_size: int, filters: int, *, values=()) -> Diagram:
-    """Draw the windows of a convolution over a sentence, and the maximum over time.
+    """Draw the windows of `kernel_size` words over a sentence, and the maximum over time.
 
-    Args:
-        words: the sentence.
-        kernel_size: words in a window.
-        filters: numbers computed from each window.
-        values: what one filter gives for each window, if it is to be shown.
+    `values` is what one of the filters gives for each window, if it is to be shown.
     """
     count = len(words) - kernel_size + 1
     if not 0 < kernel_size <= len(words) or len(values) not in (0, count):
@@ -203,11 +209,9 @@ def draw_convolution(words: list[str], kernel_size: int, filters: int, *, values
 def draw_translation(
     source: list[str], target: list[str], *, weights=(), step=0, bidirectional=False
 ) -> Diagram:
-    """Draw an encoder and a decoder.
+    """Draw an encoder that reads the words of `source`, and a decoder that writes `target`.
 
     Args:
-        source: words that the encoder reads.
-        target: words that the decoder writes.
         weights: attention weights, one a source word; without, the decoder gets one state.
         step: which word is written with these weights; 0 is the first.
         bidirectional: the encoder also reads from right to left.
@@ -281,8 +285,9 @@ def draw_transformer_block(
     causal=False,
     cross=False,
     pre_norm=True,
+    num_key_value_heads: int | None = None,
 ) -> Diagram:
-    """Draw the block of an encoder or decoder.
+    """Draw the block of an encoder or decoder, or of a Llama.
 
     Args:
         hidden_dim: numbers of a position, D.
@@ -291,22 +296,32 @@ def draw_transformer_block(
         causal: no position sees a later one.
         cross: there is attention to an encoder.
         pre_norm: normalise what attention and network read; if False, the sum.
+        num_key_value_heads: heads of keys and values in a Llama, whose norms have no mean, whose
+            layers have no bias, and whose feed-forward network has a gate.
     """
     if hidden_dim % num_heads:
         raise ValueError(f"{num_heads} heads do not share {hidden_dim} numbers evenly")
-    heads = f"{num_heads} heads of {hidden_dim // num_heads} numbers; "
-    heads += f"{4 * hidden_dim * (hidden_dim + 1):,} weights"
+    size, is_llama = hidden_dim // num_heads, num_key_value_heads is not None
+    heads = f"{num_heads} heads of {size} numbers; "
+    weights = 4 * hidden_dim * (hidden_dim + 1)
+    if is_llama:
+        heads += f"keys and values of {num_key_value_heads}; "
+        weights = 2 * hidden_dim * (hidden_dim + num_key_value_heads * size)
+    heads += f"{weights:,} weights"
     seen = "itself and those before" if causal else "all positions"
     layers = [("Self-attention", f"each position sees {seen}; {heads}")]
     if cross:
         layers += [("Cross-attention", f"each sees the encoder's output; {heads}")]
     dense = intermediate_dim * (2 * hidden_dim + 1) + hidden_dim
     text = f"each position alone: {hidden_dim} to {intermediate_dim} to {hidden_dim} numbers; "
+    if is_llama:
+        text, dense = f"{text}with a gate; ", 3 * hidden_dim * intermediate_dim
     layers += [("Feed-forward", f"{text}{dense:,} weights")]
     text = "; ".join(f"{name}: {what}" for name, what in layers)
     canvas = Canvas(f"A Transformer block ({'pre' if pre_norm else 'post'}-norm)", f"{text}.")
     x, y, shape = 190, canvas.y + 26, f"(B, T, {hidden_dim})"
     last = canvas.box(x - 90, canvas.y, 180, 26, shape, shade="sand")
+    norm = "RMS normalisation" if is_llama else "layer normalisation"
     for name, what in layers:
         start = y
         for part in ["norm", name, "+"] if pre_norm else [name, "+", "norm"]:
@@ -314,7 +329,7 @@ def draw_transformer_block(
                 box = canvas.circle(x, y + 31, "+")
                 canvas.arrow((x, start + 8), (50, start + 8), (50, y + 31), box.left)
             elif part == "norm":
-                box = canvas.box(x - 90, y + 20, 180, 26, "layer normalisation")
+                box = canvas.box(x - 90, y + 20, 180, 26, norm)
             else:
                 box = canvas.box(x - 90, y + 20, 180, 34, part, shade="blue", bold=True)
                 for i, line in enumerate(lines := wrap(what, 226)):
@@ -327,14 +342,10 @@ def draw_transformer_block(
 
 
 def draw_mask(mask, columns: list[str], rows: Sequence = (), *, title: str, texts=()) -> Diagram:
-    """Draw a mask as a grid of 1 (seen) and 0 (hidden).
+    """Draw a mask, shape (rows, columns) or (columns,), as a grid of 1 (seen) and 0 (hidden).
 
-    Args:
-        mask: true or false, shape (rows, columns) or (columns,).
-        columns: names above the grid.
-        rows: names beside the grid.
-        title: names the mask.
-        texts: what stands in the cells instead, in the shape of the mask.
+    `columns` and `rows` are the names above and beside the grid; `texts` stands in the cells
+    instead, in the shape of the mask.
     """
     mask = np.atleast_2d(np.asarray(mask, dtype=bool))
     rows = rows or [""] * len(mask)

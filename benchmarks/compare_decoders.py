@@ -1,0 +1,230 @@
+"""From GPT-2 to Llama, one change at a time; beside them a GRU and the best count model.
+
+The models are those that notebook 13 builds (its cells with the tag "build" are run here). All
+read the same batches of the same plays, in the same order, for the same number of steps, with three
+seeds. Byte-level BPE of 1,024 tokens is learned from the training plays. What is chosen is chosen
+on *Hamlet*, which nothing trains on: optimizer and learning rate of the GPT-2 (its variants get the
+same) and of the GRU, four tries each, one seed; order and discount of the count model. The two
+validation plays are read once, at the end of each run. No test play is read.
+
+Run: `python -m benchmarks.compare_decoders` (40 minutes). It writes data/results/decoders.json; a
+run that was interrupted goes on with what build/ holds.
+"""
+
+import functools
+import inspect
+import itertools
+from collections.abc import Callable
+from typing import NamedTuple
+
+from benchmarks import harness
+
+harness.start(one_thread=True)
+
+import keras
+import numpy as np
+import tokenizers
+from keras import ops
+from scipy import stats
+
+from tools.notebook_rules import get_tags, pick, read_cells
+from utils.baselines.kneser_ney import NgramModel, count_ngrams
+from utils.data.plays import load_shakespeare
+from utils.data.tokenizers import encode_characters
+from utils.metrics import bootstrap_interval
+from utils.models.gpt2 import compute_token_bits
+from utils.models.llama import LlamaConfig
+from utils.models.rnn import build_language_model, make_streams, measure_bits
+from utils.runtime import ROOT
+from utils.training import warm_up_and_decay
+
+CHOSEN_ON, SEEDS = "hamlet", (42, 142, 242)
+STEPS, BATCH_SIZE, LENGTH = 200, 16, 128
+TRIAL_STEPS = 100  # of a try
+SIZES = {"context_length": LENGTH, "hidden_dim": 128, "num_layers": 4, "num_heads": 4}
+SIZES |= {"num_key_value_heads": 2, "feedforward_dim": 341, "rope_base": 10_000.0}  # 2/3 of 512
+CONFIG = LlamaConfig(1024, **SIZES)
+GRU = {"embedding_dim": 128, "hidden_dim": 335}  # as many parameters as the GPT-2
+SEGMENT = 128  # tokens of a piece of text, over which intervals are computed
+CHANGES = {
+    "GPT-2": {},
+    "RMSNorm": {"rms_norm": True},
+    "rotary positions": {"rotary": True},
+    "grouped queries": {"grouped": True},
+    "SwiGLU": {"gated": True},
+}
+ALL = {"rms_norm": True, "rotary": True, "grouped": True, "gated": True, "bias": False}
+NETWORKS = CHANGES | {"all four, no biases": ALL, "GRU": None}
+TRIES = {
+    "GPT-2": [("Muon", 5e-3), ("Muon", 1.5e-2), ("Adam", 4e-3)],
+    "GRU": [("Muon", 5e-3), ("Muon", 1.5e-2), ("Adam", 8e-3)],
+}
+
+
+class Reader(NamedTuple):
+    """What `compute_token_bits` needs of a model."""
+
+    config: LlamaConfig
+    read: Callable
+
+    def __call__(self, token_ids):
+        return self.read(token_ids)
+
+
+def read_lesson() -> dict:
+    """Return what the cells of notebook 13 with the tag "build" define."""
+    names = {"keras": keras, "np": np, "ops": ops, "partial": functools.partial}
+    (path,) = (ROOT / "notebooks").glob("13_*.ipynb")
+    for cell in pick(read_cells(path)):
+        if "build" in get_tags(cell):
+            exec(cell.source, names)
+    return names
+
+
+def load_texts() -> tuple[dict, dict, dict]:
+    """Return the texts, their token ids, and where each token ends in its text, by split."""
+    plays = load_shakespeare()
+    texts = {"choice": plays["train"].pop(CHOSEN_ON)}
+    texts |= {split: "\n\n".join(plays[split].values()) for split in ("train", "validation")}
+    tokenizer = tokenizers.ByteLevelBPETokenizer()
+    settings = {"vocab_size": CONFIG.vocabulary_size, "show_progress": False}
+    tokenizer.train_from_iterator(list(plays["train"].values()), **settings)
+    found = {split: tokenizer.encode(text) for split, text in texts.items()}
+    ids = {split: np.array(each.ids, "int32") for split, each in found.items()}
+    ends = {split: np.array(each.offsets)[:, 1] for split, each in found.items()}
+    return texts, ids, ends
+
+
+def cut(bits: np.ndarray) -> list[float]:
+    """Add up the bits of the tokens of each piece of a text."""
+    return np.add.reduceat(bits, np.arange(0, len(bits), SEGMENT)).round(3).tolist()
+
+
+def main(options) -> None:
+    lesson, (texts, ids, ends) = read_lesson(), load_texts()
+    once = harness.keep_parts("decoders", options)
+    num_bytes = {split: len(text.encode()) for split, text in texts.items()}  # the first token is
+    num_bytes |= {s: num_bytes[s] - ends[s][0] for s in ids}  # given; it is one of ASCII
+    x, y = make_streams(ids["train"], BATCH_SIZE, LENGTH)
+    steps, trial = (max(10, int(n * options.fraction)) for n in (STEPS, TRIAL_STEPS))
+
+    def build(changes, seed: int, **stream):
+        keras.utils.set_random_seed(seed)
+        if changes is None:
+            return build_language_model("GRU", CONFIG.vocabulary_size, **GRU, **stream)
+        model = lesson["build_decoder"](CONFIG, **changes)
+        model(x[:1])  # creates the weights
+        return model
+
+    @functools.cache  # seeds share a program: to make it takes as long as 50 steps
+    def compile_model(name: str, optimizer: str, rate: float, steps: int):
+        model = build(NETWORKS[name], 0, batch_size=BATCH_SIZE, stateful=True)
+        settings = {"global_clipnorm": 1.0}
+        if optimizer == "Muon":  # it is for matrices inside a network
+            settings["exclude_layers"] = ["logits", "bias"]
+        optimizer = getattr(keras.optimizers, optimizer)(warm_up_and_decay(rate, steps), **settings)
+        optimizer.build(model.trainable_variables)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(optimizer, loss, jit_compile=False)
+        return model
+
+    def train(name: str, optimizer: str, rate: float, steps: int, seed: int, split: str) -> dict:
+        model = compile_model(name, optimizer, rate, steps)
+        reader = build(NETWORKS[name], seed)
+        model.set_weights(reader.get_weights())
+        for variable in model.optimizer.variables:
+            variable.assign(keras.ops.zeros_like(variable))
+        if name == "GRU":
+            model.get_layer("recurrent").reset_state()
+        fit = {"batch_size": BATCH_SIZE, "shuffle": False, "verbose": 0}
+        rows = np.arange(steps * BATCH_SIZE).reshape(steps, BATCH_SIZE) % len(x)
+        tenths = [part.ravel() for part in np.array_split(rows, 10)]
+        curve = [model.fit(x[r], y[r], **fit).history["loss"][0] for r in tenths]
+        reader.set_weights(model.get_weights())
+        if name == "GRU":
+            bits = measure_bits(reader, ids[split])
+        else:
+            read = reader.predict_on_batch
+            bits = compute_token_bits(Reader(CONFIG, read), ids[split])
+        found = {"bits": float(bits.sum() / num_bytes[split]), "parameters": model.count_params()}
+        return found | {"curve": np.round(curve, 4).tolist(), "segments": cut(bits)}
+
+    def count(order: int, discount: list[float], split: str, length: int) -> dict:
+        alphabet = sorted(set("".join(texts.values())))
+        V = len(alphabet)
+        levels = count_ngrams(encode_characters(texts["train"][:length], alphabet), order, V)
+        p = NgramModel(levels, V, *discount).score(encode_characters(texts[split], alphabet))
+        sums = np.cumsum(-np.log2(p))[ends[split] - 1]  # up to the end of each token
+        bits = np.diff(sums)
+        return {"bits": float(bits.sum() / num_bytes[split]), "segments": cut(bits)}
+
+    chosen = {}
+    for name, tries in TRIES.items():
+        parts = {f"{name}, {how[0]} {how[1]:g}, on {CHOSEN_ON}": how for how in tries}
+        tried = {p: once(p, train, name, *parts[p], trial, SEEDS[0], "choice") for p in parts}
+        chosen[name] = parts[min(tried, key=lambda part: tried[part]["bits"])]
+    # With three discounts for each order, which the model estimates itself, the order is chosen.
+    estimated = "discounts" in inspect.signature(NgramModel).parameters
+    discounts = [[]] if estimated else [[0.8], [0.9], [0.95]]
+    settings = [(order, discount) for order in (7, 8, 9, 10) for discount in discounts]
+    length = len(texts["train"])
+    parts = {f"counts, order {o}, discount {d}, on {CHOSEN_ON}": (o, d) for o, d in settings}
+    tried = {p: once(p, count, *parts[p], "choice", length) for p in parts}
+    chosen["counts"] = parts[min(tried, key=lambda part: tried[part]["bits"])]
+
+    found = {name: [] for name in NETWORKS}
+    for seed, name in itertools.product(SEEDS, NETWORKS):
+        how = chosen["GRU" if name == "GRU" else "GPT-2"]
+        part = f"{name}, seed {seed}"
+        found[name].append(once(part, train, name, *how, steps, seed, "validation"))
+    read = min(len(ids["train"]), steps * BATCH_SIZE * LENGTH)  # tokens that the networks read
+    lengths = {
+        "counts, all of the plays": length,
+        "counts, the same text": int(ends["train"][read - 1]),
+    }
+    for name, some in lengths.items():
+        part = f"{name}, {chosen['counts']}"
+        found[name] = [once(part, count, *chosen["counts"], "validation", some)]
+    sizes = len(ids["train"]), num_bytes["validation"]
+    report(options, found, chosen, steps, *sizes, once.count_seconds())
+
+
+def report(options, found, chosen, steps, train_tokens, num_bytes, seconds) -> None:
+    """Compare all with the GPT-2 and write the result; less than 0 is better than it."""
+    base = np.array([run["segments"] for run in found["GPT-2"]])  # (seeds, pieces)
+    scale, rows, table = base.shape[1] / num_bytes, [], []
+    for name, runs in found.items():
+        segments = np.array([run["segments"] for run in runs])
+        row = {"name": name, "bits": float(np.mean([run["bits"] for run in runs]))}
+        row |= {"values": [run["bits"] for run in runs], "parameters": runs[0].get("parameters")}
+        row["cpu_seconds"] = float(np.mean([run["cpu_seconds"] for run in runs]))
+        if "curve" in runs[0]:
+            row["curve"] = np.mean([run["curve"] for run in runs], axis=0).round(4).tolist()
+        if name != "GPT-2":
+            by_seed = (segments - base).mean(axis=1) * scale
+            width = stats.t.ppf(0.975, 2) * by_seed.std(ddof=1) / 3**0.5
+            row |= {"more": float(by_seed.mean()), "more_by_seed": by_seed.tolist()}
+            row["over_seeds"] = [row["more"] - width, row["more"] + width]
+            of_text = bootstrap_interval((segments.mean(axis=0) - base.mean(axis=0)) * scale)
+            row["over_text"] = list(of_text)
+        rows.append(row)
+        said = "–"
+        if name != "GPT-2":
+            ends = row["over_seeds"] if len(runs) > 1 else row["over_text"]
+            said = "{:+.3f} ({:+.3f} to {:+.3f})".format(row["more"], *ends)
+        shown = {
+            "model": name,
+            "parameters": f"{row['parameters']:,}" if row["parameters"] else "–",
+        }
+        table.append(shown | {"bits per byte": f"{row['bits']:.3f}", "minus GPT-2": said})
+    best = next(row for row in rows if row["name"] == "counts, all of the plays")
+    llama = next(row for row in rows if row["name"] == "all four, no biases")
+    facts = {"value": llama["bits"], "baseline": best["bits"], "values": llama["values"]}
+    facts |= {"trivial": 8.0, "table": table, "rows": rows, "cpu_seconds": seconds}
+    facts |= {"chosen": {k: list(v) for k, v in chosen.items()}, "steps": steps}
+    facts |= {"tokens_read": steps * BATCH_SIZE * LENGTH, "train_tokens": train_tokens}
+    harness.record("decoders", options, **facts)
+
+
+if __name__ == "__main__":
+    main(harness.parse(__doc__))
