@@ -164,7 +164,7 @@ def test_the_model_and_the_noise_decide_what_follows_the_given_tokens():
 
 
 def test_utils_refuses_noise_and_scores_that_are_no_numbers():
-    model, noise, given = build("GRU"), draw_gumbel((4, 1, V)), np.full((4, 1), -1, "int32")
+    model, noise, given = build(), draw_gumbel((4, 1, V)), np.full((4, 1), -1, "int32")
     generate = sampling.build_generator(model)
     with pytest.raises(ValueError, match="but noise"):
         generate(given, noise[..., :1])  # the same for all tokens: no noise
