@@ -18,6 +18,7 @@ def check_bits_per_byte(bits_per_byte) -> str | None:
         nats.sum()
         / 7: "the bytes are right; what you add up is still in nats: ln 2 nats are one bit.",
         nats.sum() * np.log(2) / 7: "from nats to bits you divide by ln 2; you multiplied.",
+        nats.sum() * np.log(2) / 5: "from nats to bits you divide by ln 2; you multiplied.",
         3.0: "these are the bits of the whole text; divide by its bytes.",
         3 / 5: "'a—cde' has 5 characters and 7 bytes: the dash takes three. Count the bytes.",
         3 / 2: "you divide by the number of tokens; divide by the bytes of the text.",
@@ -53,7 +54,7 @@ def check_keep_min_p(keep_min_p) -> str | None:
         ),
         (
             p * first,
-            "all are left. The largest probability need not stand first: take `probabilities.max()`.",
+            "all are left: the largest need not stand first, take `probabilities.max()`.",
         ),
     ]
     for wrong, hint in hints:
