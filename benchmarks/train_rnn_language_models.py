@@ -30,7 +30,7 @@ from utils.training import load_weights, save_weights, warm_up_and_decay
 WORD_TOKENS = 2_000
 DISCOUNTS = (None, (0.8, 1.2, 1.6), (0.9, 1.5, 1.8), (0.95, 1.5, 1.8), (0.95, 1.4, 2.0))
 # None: those of Chen and Goodman, from the counts of each order; else the same in every order
-CHARACTER_ORDERS, TOKEN_ORDERS = (6, 8, 9, 10, 11, 12), (3, 4, 5, 6, 7, 8, 9, 10)
+CHARACTER_ORDERS, TOKEN_ORDERS = (6, 8, 9, 10, 11, 12), (3, 4, 5, 6, 7, 8)
 VOCABULARIES = (250, 500, 1_000, WORD_TOKENS, 4_000, 8_000)
 SIZES, BATCH_SIZE, LENGTH = {"embedding_dim": 96, "hidden_dim": 192}, 32, 30  # of the lesson
 SEEDS, RATES, RATE_STEPS = (42, 142, 242), (5e-3, 1e-2, 2e-2), 700
