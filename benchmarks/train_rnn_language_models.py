@@ -1,11 +1,11 @@
 """The recurrent language model of lesson 02 beside models that count, and its long training.
 
-`count`: Kneser-Ney models over characters and over the words of the lesson; order, discounts and
-vocabulary are chosen on the validation plays. `steps`: the GRU of the lesson on three amounts of
+`count`: Kneser-Ney models over characters and over the tokens of the lesson; order, discounts and
+vocabulary are chosen on the validation plays. `steps`: the GRU of the lesson on two amounts of
 text, for several numbers of steps and three seeds, beside counts that are tuned on the same text;
 its learning rate is chosen on the validation plays with another seed. `long`: a GRU with more
-units, ten passes over the plays, one seed, which is then judged by `judge`. No experiment reads
-the test plays.
+units, ten passes over the plays, one seed, which is then judged by `judge`, with a paired interval
+over speeches. No experiment reads the test plays.
 
 Run: `python -m benchmarks.train_rnn_language_models [long|judge|count|steps]` (45, 1, 5 and 25
 CPU-minutes), `count` first. `count` writes data/results/shakespeare-ngram.json, `steps`
@@ -30,6 +30,8 @@ from utils.training import load_weights, save_weights, warm_up_and_decay
 WORD_TOKENS = 2_000
 DISCOUNTS = (None, (0.8, 1.2, 1.6), (0.9, 1.5, 1.8), (0.95, 1.5, 1.8), (0.95, 1.4, 2.0))
 # None: those of Chen and Goodman, from the counts of each order; else the same in every order
+CHARACTER_ORDERS, TOKEN_ORDERS = (6, 8, 9, 10, 11, 12), (3, 4, 5, 6, 7, 8)
+VOCABULARIES = (250, 500, 1_000, WORD_TOKENS, 4_000, 8_000)
 SIZES, BATCH_SIZE, LENGTH = {"embedding_dim": 96, "hidden_dim": 192}, 32, 30  # of the lesson
 SEEDS, RATES, RATE_STEPS = (42, 142, 242), (5e-3, 1e-2, 2e-2), 700
 SHARES = {"1/16": (300, 900), "all": (300, 900, 2_700)}  # steps
@@ -77,12 +79,18 @@ def compare_counts(options) -> None:
     texts["train"] = texts["train"][: int(len(texts["train"]) * options.fraction)]
     alphabet = sorted(set(texts["train"]) | set(texts["validation"]))
     once, found = harness.keep_parts("shakespeare-ngram", options), {}
-    given = texts, encode_characters, alphabet, (6, 8, 9, 10), DISCOUNTS
-    found["characters"] = once("characters", tune_counts, *given)
-    for size in (1_000, WORD_TOKENS, 4_000, 8_000):
-        given = texts, encode_words, build_word_tokens(texts["train"], size), (3, 4)
-        found[f"{size:,} words"] = once(f"{size} words", tune_counts, *given, DISCOUNTS[:3])
-    names = {"tokens", "order", "discounts", "bits"}
+    kinds = {f"{size:,} tokens": (encode_words, size, TOKEN_ORDERS) for size in VOCABULARIES}
+    kinds = {"characters": (encode_characters, None, CHARACTER_ORDERS)} | kinds
+    for name, (encode, size, orders) in kinds.items():
+        tokens = build_word_tokens(texts["train"], size) if size else alphabet
+        rows = []
+        for order in orders:
+            given = texts, encode, tokens, (order,), DISCOUNTS
+            rows.append(once(f"{name}, order {order}", tune_counts, *given))
+        best = min(rows, key=lambda row: row["bits"])
+        tried = [setting for row in rows for setting in row["tried"]]
+        found[name] = best | {"tried": tried, "orders": f"{orders[0]} to {orders[-1]}"}
+    names = {"tokens", "order", "orders", "discounts", "bits"}
     table = [
         {"over": name} | {k: v for k, v in row.items() if k in names} for name, row in found.items()
     ]
@@ -192,26 +200,80 @@ def train_long(options) -> None:
     bits_a_nat = len(token_ids) / len(texts["train"].encode()) / np.log(2)  # per byte, per token
     facts = {"steps": progress["steps"], "tokens_seen": progress["steps"] * batch_size * length}
     facts["curve"] = [round(loss * bits_a_nat, 4) for loss in progress["curve"]]
+    facts["training_cpu_seconds"] = progress["cpu_seconds"]
     result = judge(options, facts)
     facts = LONG_SIZES | {"tokens": WORD_TOKENS, "batch_size": batch_size, "length": length}
     harness.write_card(target, **result, **facts, passes=PASSES)
 
 
+def measure_speeches(plays: dict[str, str], costs: dict[str, tuple]) -> dict[str, np.ndarray]:
+    """Return the bytes of each speech of the joined plays, and what models pay for it, in bits.
+
+    `costs` has for each model where its units end, in characters, and the bits of all but the first
+    unit. A speech ends with its empty line.
+    """
+    speeches = "\n\n".join(plays.values()).split("\n\n")
+    ends = np.cumsum([len(speech) + 2 for speech in speeches])
+    ends[-1] -= 2
+    found = {"bytes": np.array([len(speech.encode()) + 2 for speech in speeches])}
+    for name, (unit_ends, bits) in costs.items():
+        paid = np.cumsum([0, 0, *bits])
+        found[name] = np.diff(paid[np.searchsorted(unit_ends, ends) + 1], prepend=0)
+    return found
+
+
+def compare_speeches(found: dict[str, np.ndarray], rows: np.ndarray) -> dict:
+    """Return bits per byte of counts and GRU on some speeches, and a 95 % interval of counts - GRU.
+
+    Bootstrap over blocks of ten speeches that follow one another.
+    """
+    first = np.arange(0, len(rows), 10)
+    counts, network, size = (
+        np.add.reduceat(found[name][rows], first) for name in ("counts", "GRU", "bytes")
+    )
+    drawn = np.random.default_rng(0).integers(0, len(first), (10_000, len(first)))
+    ahead = (counts - network)[drawn].sum(axis=1) / size[drawn].sum(axis=1)
+    low, high = np.quantile(ahead, [0.025, 0.975])
+    means = {"counts": counts.sum() / size.sum(), "GRU": network.sum() / size.sum()}
+    means["ahead"] = means["counts"] - means["GRU"]
+    return {k: float(v) for k, v in (means | {"ahead_low": low, "ahead_high": high}).items()}
+
+
 def judge(options, facts: dict | None = None) -> dict:
     """Record the long training, its weights as they are shipped, beside the best counts."""
-    texts, before = load_texts(), load_results()
+    texts, before, plays = load_texts(), load_results(), load_shakespeare()["validation"]
     if facts is None:  # not trained now; `test` is from the first edition
-        kept = ("steps", "tokens_seen", "curve", "test")
-        facts = {key: before["shakespeare-rnn"][key] for key in kept}
+        kept = ("steps", "tokens_seen", "curve", "test", "training_cpu_seconds")
+        old = before["shakespeare-rnn"]
+        facts = {key: old[key] for key in kept if key in old}
     words = build_word_tokens(texts["train"], WORD_TOKENS)
     reader = build_language_model(WORD_TOKENS, **LONG_SIZES)
     load_weights(reader, options.models / "gru-shakespeare" / "weights.safetensors")
-    bits = measure_bits(reader, encode_words(texts["validation"], words)).sum()
-    counts = before["shakespeare-ngram"]
+    token_ids, counts = encode_words(texts["validation"], words), before["shakespeare-ngram"]
+    bits = measure_bits(reader, token_ids)
+    alphabet = sorted(set(texts["train"]) | set(texts["validation"]))
+    train_ids, validation_ids = (encode_characters(t, alphabet) for t in texts.values())
+    levels = count_ngrams(train_ids, counts["kinds"][0]["order"], len(alphabet))
+    model = NgramModel(levels, len(alphabet), counts["kinds"][0]["discounts"])
+    found = measure_speeches(plays, {
+        "GRU": (np.cumsum([len(words[k]) for k in token_ids]), bits),
+        "counts": (1 + np.arange(len(validation_ids)), -np.log2(model.score(validation_ids)[1:])),
+    })  # fmt: skip
+    num_speeches = [play.count("\n\n") + 1 for play in plays.values()]
+    starts = np.cumsum([0, *num_speeches])
+    rows = {name: np.arange(*starts[k : k + 2]) for k, name in enumerate(plays)}
+    table = {name: compare_speeches(found, rows[name]) for name in plays}
+    both = compare_speeches(found, np.arange(starts[-1]))
     facts |= {"model": f"GRU over words, {LONG_SIZES['hidden_dim']} units, {PASSES} passes"}
-    facts |= {"value": float(bits / count_bytes(texts["validation"])), "baseline": counts["value"]}
-    facts |= {"baseline_name": counts["model"], "parameters": reader.count_params()}
-    return harness.record("shakespeare-rnn", options, **facts)
+    facts |= {key: both[key] for key in ("ahead", "ahead_low", "ahead_high")} | {"plays": table}
+    facts |= {"value": float(bits.sum() / count_bytes(texts["validation"]))}
+    facts |= {"baseline": counts["value"], "parameters": reader.count_params()}
+    facts["table"] = [
+        {"play": name} | {k: f"{row[k]:.3f}" for k in ("counts", "GRU")}
+        | {"difference": f"{row['ahead']:.3f} ({row['ahead_low']:.3f} to {row['ahead_high']:.3f})"}
+        for name, row in (table | {"both": both}).items()
+    ]  # fmt: skip
+    return harness.record("shakespeare-rnn", options, **facts, baseline_name=counts["model"])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The laws that language models obey, on tiny sizes, and Kneser-Ney by hand."""
 
 import itertools
+from collections import Counter
 
 import keras
 import numpy as np
@@ -69,8 +70,28 @@ def test_each_order_has_the_three_discounts_of_its_own_counts():
     given = [estimate_discounts(counts) for _, counts in levels]
     assert not np.allclose(given[1], given[2])
     for order, discounts in enumerate(given):
-        alone = NgramModel([levels[order]], 20, discounts).levels[0]
+        alone = NgramModel(levels, 20, discounts).levels[order]
         assert all(map(np.array_equal, alone, model.levels[order]))
+
+
+def test_counts_are_those_of_dictionaries_and_v_to_the_order_may_exceed_int64():
+    order, token_ids = 4, make_ids(300)
+    text, large = token_ids.tolist(), 100_000  # 100,000 ** 4 > 2 ** 63
+    levels = count_ngrams(token_ids, order, large)
+    for n in range(1, order + 1):
+        stands = Counter(tuple(text[i : i + n]) for i in range(len(text) - n + 1))
+        longer = {tuple(text[i : i + n + 1]) for i in range(len(text) - n)}
+        before = {ngram: max(1, sum(one[1:] == ngram for one in longer)) for ngram in stands}
+        expected = stands if n == order else before  # both in the order of the n-grams
+        assert levels[n - 1][1].tolist() == [expected[ngram] for ngram in sorted(expected)]
+    small, windows = count_ngrams(token_ids, order, V), make_ids((50, order), seed=1)
+    assert [len(ngrams) for ngrams, _ in small] == [len(ngrams) for ngrams, _ in levels]
+    p = [
+        NgramModel(kept, size).score_windows(windows)
+        for kept, size in ((levels, large), (small, V))
+    ]
+    rest = p[0] - p[1]  # only the last fallback, 1/V, differs
+    assert np.abs(rest).max() < 0.15 and (rest <= 0).all()
 
 
 @pytest.mark.parametrize("order", [1, 3, 5])
@@ -143,7 +164,7 @@ def test_the_model_and_the_noise_decide_what_follows_the_given_tokens():
 
 
 def test_utils_refuses_noise_and_scores_that_are_no_numbers():
-    model, noise, given = build("GRU"), draw_gumbel((4, 1, V)), np.full((4, 1), -1, "int32")
+    model, noise, given = build(), draw_gumbel((4, 1, V)), np.full((4, 1), -1, "int32")
     generate = sampling.build_generator(model)
     with pytest.raises(ValueError, match="but noise"):
         generate(given, noise[..., :1])  # the same for all tokens: no noise

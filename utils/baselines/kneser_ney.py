@@ -4,42 +4,25 @@ Shapes: V vocabulary, N tokens of a text.
 """
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-
-
-def pack_ngrams(windows: np.ndarray, vocabulary_size: int) -> np.ndarray:
-    """Turn token ids (..., n), V ** n < 2 ** 63, into one number a row.
-
-    Example:
-        >>> pack_ngrams(np.array([[1, 2], [0, 7]]), 10)
-        array([12,  7])
-    """
-    packed = np.zeros(windows.shape[:-1], dtype="int64")
-    for k in range(windows.shape[-1]):
-        packed = packed * vocabulary_size + windows[..., k]
-    return packed
 
 
 def count_ngrams(token_ids: np.ndarray, order: int, vocabulary_size: int) -> list[tuple]:
     """Count n-grams as Kneser and Ney do. Used in lesson 02, section 3.
 
-    For n = 1, ..., `order`, return the packed n-grams, sorted, and their counts. For the longest,
-    how often each stands in the text; for a shorter one, how many different longer n-grams end in
-    it, that is, how many different tokens stand before it.
+    For n = 1, ..., `order`, return the n-grams, sorted, and their counts. An n-gram is a number:
+    the rank of its first n - 1 tokens among the shorter n-grams, times V, plus its last token. For
+    the longest, the count is how often it stands in the text; for a shorter one, how many different
+    longer n-grams end in it, that is, how many different tokens stand before it (at least 1).
     """
-    levels = []
-    ngrams = pack_ngrams(sliding_window_view(token_ids, order), vocabulary_size)
-    for n in range(order, 0, -1):
-        ngrams, counts = np.unique(ngrams, return_counts=True)
-        levels.insert(0, (ngrams, counts))
-        ngrams = ngrams % vocabulary_size ** (n - 1)  # without the first token
+    levels, ranks = [], np.zeros(len(token_ids) + 1, dtype="int64")
+    for n in range(1, order + 1):
+        shorter, codes = ranks, ranks[:-1] * vocabulary_size + token_ids[n - 1 :]
+        ngrams, first, ranks = np.unique(codes, return_index=True, return_inverse=True)
+        if levels:
+            ends = np.bincount(shorter[first + 1], minlength=len(levels[-1][0]))
+            levels[-1] = (levels[-1][0], np.maximum(ends, 1))
+        levels.append((ngrams, np.bincount(ranks)))
     return levels
-
-
-def look_up(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray, missing: float):
-    """Return the value of each wanted key; `keys` are sorted."""
-    places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[places] == wanted, values[places], missing)
 
 
 def estimate_discounts(counts: np.ndarray) -> np.ndarray:
@@ -70,28 +53,38 @@ class NgramModel:
     """
 
     def __init__(self, levels: list[tuple], vocabulary_size: int, discounts=None):
-        self.vocabulary_size = vocabulary_size
-        self.levels = []
+        self.vocabulary_size, self.levels, shorter = vocabulary_size, [], 1
         for ngrams, counts in levels:
             taken = np.asarray(estimate_discounts(counts) if discounts is None else discounts)
             taken = taken[np.minimum(counts, 3) - 1]
-            before = ngrams // vocabulary_size
-            contexts, first, row = np.unique(before, return_index=True, return_inverse=True)
+            contexts, first, row = np.unique(
+                ngrams // vocabulary_size, return_index=True, return_inverse=True
+            )
             total = np.add.reduceat(counts, first)
-            own = (counts - taken) / total[row]
-            rest = np.add.reduceat(taken, first) / total
-            self.levels.append((ngrams, own, contexts, rest))
+            own = np.append((counts - taken) / total[row], 0.0)  # the last: of an unknown n-gram
+            rest = np.ones(shorter + 1)  # of an unknown context: all
+            rest[contexts] = np.add.reduceat(taken, first) / total
+            self.levels.append((ngrams, own, rest))
+            shorter = len(ngrams)
 
     def score_windows(self, windows: np.ndarray) -> np.ndarray:
         """Return the probability of the last token of each row, given the others."""
-        probability = np.full(len(windows), 1 / self.vocabulary_size)
-        for n, (ngrams, own, contexts, rest) in enumerate(self.levels, 1):
-            packed = pack_ngrams(windows[:, -n:], self.vocabulary_size)
-            passed_on = look_up(contexts, rest, packed // self.vocabulary_size, 1.0)
-            probability = look_up(ngrams, own, packed, 0.0) + passed_on * probability
+        return self.score_rows(windows)[..., -1]
+
+    def score_rows(self, windows: np.ndarray) -> np.ndarray:
+        """Return that of each token of the rows (..., T) but the first order - 1."""
+        count = windows.shape[-1] - len(self.levels) + 1
+        probability = np.full((*windows.shape[:-1], count), 1 / self.vocabulary_size)
+        ranks = np.zeros((*windows.shape[:-1], windows.shape[-1] + 1), dtype="int64")
+        for n, (ngrams, own, rest) in enumerate(self.levels, 1):
+            contexts = ranks[..., :-1]
+            codes = contexts * self.vocabulary_size + windows[..., n - 1 :]
+            places = np.minimum(np.searchsorted(ngrams, codes), len(ngrams) - 1)
+            ranks = np.where(ngrams[places] == codes, places, -1)  # -1: unknown
+            passed_on = rest[contexts[..., -count:]] * probability
+            probability = own[ranks[..., -count:]] + passed_on
         return probability
 
     def score(self, token_ids: np.ndarray) -> np.ndarray:
         """Return the probability of each token of a text; zeros stand before the first."""
-        padded = np.pad(token_ids, (len(self.levels) - 1, 0))
-        return self.score_windows(sliding_window_view(padded, len(self.levels)))
+        return self.score_rows(np.pad(token_ids, (len(self.levels) - 1, 0)))
