@@ -194,7 +194,8 @@ NEEDED = chromium nodejs npm
 site-test:
 	@missing=; command -v node > /dev/null || missing="$$missing node"; \
 	command -v npm > /dev/null || missing="$$missing npm"; \
-	command -v chromium > /dev/null || command -v google-chrome > /dev/null \
+	command -v "$${CHROMIUM:-chromium}" > /dev/null || command -v chromium-browser > /dev/null \
+	|| command -v google-chrome > /dev/null \
 	|| missing="$$missing chromium"; test -z "$$missing" && exit; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then echo "Installing$$missing"; \
 	apt-get update -qq && apt-get install -y -qq --no-install-recommends $(NEEDED) > /dev/null; \

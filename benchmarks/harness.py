@@ -13,7 +13,7 @@ import numpy as np
 
 from utils import runtime
 from utils.metrics import bootstrap_interval
-from utils.results import LEDGER, record_result, write_json
+from utils.results import LEDGER, record_result, write_whole
 from utils.runtime import ROOT
 
 BUILD, HERE = ROOT / "build", ROOT / "benchmarks"
@@ -33,6 +33,7 @@ def parse(doc: str, *experiments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     if experiments:
         parser.add_argument("experiment", nargs="?", default=experiments[0], choices=experiments)
+    parser.add_argument("--only", default="", help="systems whose name holds this text")
     parser.add_argument("--fraction", type=float, default=1.0, help="of steps or texts: a trial")
     options = parser.parse_args()
     options.trial = options.fraction < 1
@@ -62,23 +63,29 @@ def reset_optimizer(model, learning_rate: float) -> None:
     model.optimizer.learning_rate = learning_rate
 
 
-def keep_parts(name: str, options: argparse.Namespace) -> Callable[..., dict]:
+def keep_parts(name: str, options: argparse.Namespace, *, commit=False) -> Callable[..., dict]:
     """Return a function that computes a part of a result unless build/`name`.json holds it.
 
     It takes the name of the part, the function that computes it (it returns a dict) and that
-    function's arguments. `cpu_seconds` are added to the part unless it has its own.
+    function's arguments. `cpu_seconds` are added to the part unless it has its own. With `commit`
+    the file of a full run is data/results/parts/`name`.json, one line a part, so that another
+    machine can go on. Parts that it holds are in `parts`.
     """
     path = BUILD / (f"{name}-{options.fraction:g}.json" if options.trial else f"{name}.json")
+    if commit and not options.trial:
+        path = LEDGER / "parts" / f"{name}.json"
     parts = json.loads(path.read_text(encoding="utf8")) if path.exists() else {}
 
     def once(part: str, compute: Callable[..., dict], *arguments) -> dict:
         if part not in parts:
             found, seconds = time_cpu(compute, *arguments)
             parts[part] = {"cpu_seconds": round(seconds, 2)} | found
-            write_json(path, parts)
+            lines = [f"{json.dumps(key)}: {json.dumps(parts[key])}" for key in parts]
+            write_whole(path, "{" + ",\n".join(lines) + "}\n")
         print(f"{part}: {get_numbers(parts[part])}", flush=True)
         return parts[part]
 
+    once.parts = parts
     once.count_seconds = lambda: sum(part["cpu_seconds"] for part in parts.values())
     return once
 

@@ -2,8 +2,8 @@
 
 `choosing`: 20 prompts are continued by greedy search, a beam and several kinds of sampling; each
 way has the likelihood of its texts under the model, their repetition and their diversity.
-`cache`: CPU-seconds of one text of 24 tokens, read anew for each token, with a cache, and
-with compiled blocks. `adapters`: LoRA on three texts, beside the same text put into the prompt,
+`cache`: CPU-seconds of one text of 24 tokens, read anew for each token or with a cache, each plain
+and with compiled blocks. `adapters`: LoRA on three texts, beside the same text put into the prompt,
 and a mixture with counts of it. The learning rate and the weight of the counts are chosen on
 passages of the training part that nothing else reads; the passages for validation judge.
 
@@ -30,7 +30,7 @@ from utils.data import corpora
 from utils.data.registry import fetch
 from utils.data.your_data import read_text
 from utils.decoding.beam_search import search_beams
-from utils.decoding.sampling import check_settings
+from utils.decoding.sampling import check_settings, pad_left
 from utils.decoding.streaming import StepGenerator
 from utils.metrics import bootstrap_interval, measure_diversity
 from utils.models.adapters import LastBlocks, add_adapters, run_blocks
@@ -87,7 +87,8 @@ class Recorder(StepGenerator):
         """Return a copy with other settings, which shares the compiled programs."""
         other = copy.copy(self)
         other.penalty = penalty.get("repetition_penalty", 1.0)
-        other.filters = check_settings(temperature, top_k, top_p, min_p, other.penalty)
+        V = self.model.config.vocabulary_size
+        other.filters = check_settings(temperature, top_k, top_p, min_p, other.penalty, V)
         other.greedy, other.min_p = temperature == 0, min_p
         other.banned, other.nats = list(banned), []
         return other
@@ -170,11 +171,20 @@ def measure_cache(options) -> None:
             new = [int(ops.argmax(model.compute_logits(x[0, -1])))]
             yield new[0]
 
+    def read_again_compiled():
+        reader, text = StepGenerator(model), list(prompt)
+        for _ in range(count):
+            given, num_padding = pad_left([text], multiple=len(prompt) + count)  # one program
+            logits, _ = reader.read_prompts(given, num_padding, given.shape[1])
+            text.append(int(ops.argmax(logits[0])))
+            yield text[-1]
+
     def read_compiled():
         return StepGenerator(model).stream([prompt], count)
 
     model(np.array([prompt]))  # the first call of anything takes longer
-    ways = {"plain": read_again, "cached": read_once, "compiled": read_compiled}
+    ways = {"plain": read_again, "cached": read_once}
+    ways |= {"plain_compiled": read_again_compiled, "compiled": read_compiled}
     parts = {name: once(name, clock, write) for name, write in ways.items()}
     first = parts["plain"]["tokens"]
     same = all(part["tokens"] == first for part in parts.values())

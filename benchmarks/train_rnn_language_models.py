@@ -1,21 +1,17 @@
-"""Recurrent language models over Shakespeare: a long training, which cell, how fast one writes.
+"""The recurrent language model of lesson 02 beside models that count, and its long training.
 
-`long`: the network of notebook 02 with more units and more than twenty times its tokens, one seed,
-ten passes over the plays, beside the best n-gram. The n-gram's order and discount are chosen on
-the validation plays (once: its result in the ledger is used again); the test plays are read at the
-end. `cells`: SimpleRNN, GRU and LSTM over characters and words, each for the steps that 120
-CPU-seconds bought on the machine of the ledger, measured once; notebook 02 trains the one with the
-fewest bits per byte on the validation plays. `sampling`: one compiled loop against `predict` for
-each token, from the same GRU, one text at a time, by the same choice (the most likely token); both
-must write the same text.
+`count`: Kneser-Ney models over characters and over the words of the lesson; order, discounts and
+vocabulary are chosen on the validation plays. `steps`: the GRU of the lesson on three amounts of
+text, for several numbers of steps and three seeds, beside counts that are tuned on the same text;
+its learning rate is chosen on the validation plays with another seed. `long`: a GRU with more
+units, ten passes over the plays, one seed, which is then judged by `judge`. No experiment reads
+the test plays.
 
-Run: `python -m benchmarks.train_rnn_language_models [long|cells|sampling]` (45, 20, 2 minutes).
-`long` writes data/results/shakespeare-ngram.json, shakespeare-rnn.json and the checkpoint that
-notebook 02 loads, data/models/gru-shakespeare/; `cells` shakespeare-cells.json; `sampling`
-rnn-sampling.json. A run that was interrupted goes on with what build/ holds.
+Run: `python -m benchmarks.train_rnn_language_models [long|judge|count|steps]` (45, 1, 5 and 25
+CPU-minutes), `count` first. `count` writes data/results/shakespeare-ngram.json, `steps`
+shakespeare-steps.json, `judge` shakespeare-rnn.json, `long` also the checkpoint that lesson 02
+loads, data/models/gru-shakespeare/. A run that was interrupted goes on with what build/ holds.
 """
-
-import time
 
 from benchmarks import harness
 
@@ -27,114 +23,159 @@ import numpy as np
 from utils.baselines.kneser_ney import NgramModel, count_ngrams
 from utils.data.plays import load_shakespeare
 from utils.data.tokenizers import build_word_tokens, encode_characters, encode_words
-from utils.decoding.filters import draw_gumbel
-from utils.decoding.sampling import build_generator
 from utils.models.rnn import build_language_model, make_streams, measure_bits
 from utils.results import load_results
 from utils.training import load_weights, save_weights, warm_up_and_decay
 
-IMPORT_SECONDS = time.process_time()
 WORD_TOKENS = 2_000
-CELLS = ("SimpleRNN", "GRU", "LSTM")
-LEVELS = {  # sizes, steps of each cell
-    "characters": ({"embedding_dim": 32, "hidden_dim": 192}, (9911, 4365, 4494)),
-    "words": ({"embedding_dim": 96, "hidden_dim": 192}, (2635, 1925, 1845)),
-}
+DISCOUNTS = (None, (0.8, 1.2, 1.6), (0.9, 1.5, 1.8), (0.95, 1.5, 1.8), (0.95, 1.4, 2.0))
+# None: those of Chen and Goodman, from the counts of each order; else the same in every order
+SIZES, BATCH_SIZE, LENGTH = {"embedding_dim": 96, "hidden_dim": 192}, 32, 30  # of the lesson
+SEEDS, RATES, RATE_STEPS = (42, 142, 242), (5e-3, 1e-2, 2e-2), 700
+SHARES = {"1/16": (300, 900), "all": (300, 900, 2_700)}  # steps
 PASSES, LONG_SIZES = 10, {"embedding_dim": 128, "hidden_dim": 384}
 
 
-def compile_model(cell: str, vocabulary_size: int, sizes: dict, batch_size: int, rate):
-    """Return the network of notebook 02; `rate` is the highest learning rate and all steps."""
-    keras.utils.set_random_seed(42)
-    sizes = sizes | {"batch_size": batch_size, "stateful": True}
-    model = build_language_model(cell, vocabulary_size, **sizes)
-    optimizer = keras.optimizers.Nadam(warm_up_and_decay(*rate), beta_2=0.99, clipnorm=1.0)
+def compile_model(vocabulary_size: int, sizes: dict, batch_size: int, optimizer, seed=42):
+    """Return the stateful network of lesson 02, ready to be trained."""
+    keras.utils.set_random_seed(seed)
+    model = build_language_model(vocabulary_size, **sizes, batch_size=batch_size, stateful=True)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer, loss, jit_compile=keras.backend.backend() == "jax")
     return model
 
 
-def measure(model: keras.Model, token_ids: np.ndarray, tokens: list[str]) -> float:
-    """Return bits per byte; the first token is given."""
-    num_bytes = sum(len(tokens[k].encode()) for k in token_ids[1:])
-    return float(measure_bits(model, token_ids).sum() / num_bytes)
+def count_bytes(text: str) -> int:
+    """Return the bytes of a text but for its first character, which every model is given."""
+    return len(text.encode()) - len(text[0].encode())
 
 
-def load_texts() -> tuple[dict, dict, list[str], list[str]]:
-    """Return plays and texts by split, the alphabet, and the words of notebook 02."""
+def load_texts() -> dict[str, str]:
+    """Return the training plays, in an order drawn at random, and the validation plays."""
     plays = load_shakespeare()
-    texts = {split: "\n\n".join(named.values()) for split, named in plays.items()}
-    words = build_word_tokens(texts["train"], WORD_TOKENS)
-    return plays, texts, sorted(set(texts["train"])), words
+    names = np.random.default_rng(0).permutation(list(plays["train"]))
+    train = "\n\n".join(plays["train"][name] for name in names)
+    return {"train": train, "validation": "\n\n".join(plays["validation"].values())}
 
 
-def compare_cells(options) -> None:
-    _, texts, alphabet, words = load_texts()
-    encoders = {"characters": (encode_characters, alphabet), "words": (encode_words, words)}
-    batch_size, length, splits, done = 32, 30, ("train", "validation"), {}
+def tune_counts(texts: dict, encode, tokens: list[str], orders, all_discounts) -> dict:
+    """Return order, discounts and bits per byte on the validation text: the best, and all."""
+    V, tried = len(tokens), []
+    train_ids, validation_ids = (encode(texts[s], tokens) for s in ("train", "validation"))
+    for order in orders:
+        levels = count_ngrams(train_ids, order, V)
+        for d in all_discounts:
+            p = NgramModel(levels, V, d).score(validation_ids)[1:]
+            bits = float(-np.log2(p).sum() / count_bytes(texts["validation"]))
+            tried.append({"tokens": V, "order": order, "discounts": d and list(d), "bits": bits})
+            print(tried[-1], flush=True)
+    return min(tried, key=lambda row: row["bits"]) | {"tried": tried}
 
-    def train(cell, steps, sizes, tokens, train_ids, validation_ids) -> dict:
-        model = compile_model(cell, len(tokens), sizes, batch_size, (1e-2, steps))
-        x, y = make_streams(train_ids, batch_size, length)
-        rows = np.arange(steps * batch_size) % len(x)
-        model.fit(x[rows], y[rows], batch_size=batch_size, shuffle=False, verbose=0)
-        reader = build_language_model(cell, len(tokens), **sizes)
-        reader.set_weights(model.get_weights())
-        bits, seen = measure(reader, validation_ids, tokens), steps * batch_size * length
-        found = {"bits": bits, "passes": seen / len(train_ids), "steps": steps}
-        return found | {"tokens_seen": seen, "parameters": model.count_params()}
 
-    once = harness.keep_parts("shakespeare-cells", options)
-    for level, (sizes, all_steps) in LEVELS.items():
-        encode, tokens = encoders[level]
-        ids = [encode(texts[split], tokens) for split in splits]
-        for cell, steps in zip(CELLS, all_steps, strict=True):
-            data = (int(steps * options.fraction), sizes, tokens, *ids)
-            done[f"{cell} over {level}"] = once(f"{cell} over {level}", train, cell, *data)
-
-    train_ids, validation_ids = (encode_characters(texts[s], alphabet) for s in splits)
-    ngram = NgramModel(count_ngrams(train_ids, 9, len(alphabet)), len(alphabet), 0.9)
-    baseline = -np.log2(ngram.score(validation_ids)[1:]).mean()
-    best = min(done, key=lambda name: done[name]["bits"])
-    facts = {"model": best, "value": done[best]["bits"], "networks": done}
-    facts["table"] = [
-        {"cell": cell} | {level: f"{done[f'{cell} over {level}']['bits']:.3f}" for level in LEVELS}
-        for cell in CELLS
+def compare_counts(options) -> None:
+    texts = load_texts()
+    texts["train"] = texts["train"][: int(len(texts["train"]) * options.fraction)]
+    alphabet = sorted(set(texts["train"]) | set(texts["validation"]))
+    once, found = harness.keep_parts("shakespeare-ngram", options), {}
+    given = texts, encode_characters, alphabet, (6, 8, 9, 10), DISCOUNTS
+    found["characters"] = once("characters", tune_counts, *given)
+    for size in (1_000, WORD_TOKENS, 4_000, 8_000):
+        given = texts, encode_words, build_word_tokens(texts["train"], size), (3, 4)
+        found[f"{size:,} words"] = once(f"{size} words", tune_counts, *given, DISCOUNTS[:3])
+    names = {"tokens", "order", "discounts", "bits"}
+    table = [
+        {"over": name} | {k: v for k, v in row.items() if k in names} for name, row in found.items()
     ]
-    harness.record("shakespeare-cells", options, baseline=baseline, **facts)
+    best = min(table, key=lambda row: row["bits"])
+    facts = {"model": f"modified Kneser-Ney over {best['over']}, order {best['order']}"}
+    facts |= best | {"value": best["bits"], "baseline": float(np.log2(len(alphabet)))}
+    facts |= {"kinds": table, "tried": [row for kind in found.values() for row in kind["tried"]]}
+    harness.record("shakespeare-ngram", options, **facts, table=[
+        row | {"bits": f"{row['bits']:.3f}", "discounts": str(row["discounts"])} for row in table
+    ])  # fmt: skip
 
 
-def record_ngram(texts: dict, alphabet: list[str], options) -> dict:
-    """Record the n-gram whose order and discount the validation plays prefer."""
-    ids, V = {s: encode_characters(text, alphabet) for s, text in texts.items()}, len(alphabet)
-    found = []
-    for order in range(4, 11):
-        levels = count_ngrams(ids["train"], order, V)
-        for discount in (0.7, 0.8, 0.85, 0.9, 0.95):
-            bits = -np.log2(NgramModel(levels, V, discount).score(ids["validation"])).mean()
-            found.append((bits, order, discount))
-            print("order {1}, discount {2}: {0:.4f}".format(*found[-1]), flush=True)
-    validation, order, discount = min(found)
-    counted = NgramModel(count_ngrams(ids["train"], order, V), V, discount)
-    bits = -np.log2(counted.score(ids["test"])[1:])  # the network does not pay for the first
-    num_bytes = len(texts["test"].encode()) - len(texts["test"][0].encode())
-    facts = {"value": bits.sum() / num_bytes, "baseline": float(np.log2(V))}
-    facts |= {"order": order, "discount": discount, "validation": validation}
-    facts["model"] = f"modified Kneser-Ney, order {order}, discount {discount}"
-    return harness.record("shakespeare-ngram", options, **facts)
+def train_network(texts: dict, tokens: list[str], steps: int, rate: float, seed: int) -> dict:
+    """Train the GRU of lesson 02 on a text; return bits per byte on the validation text."""
+    train_ids, validation_ids = (encode_words(texts[s], tokens) for s in ("train", "validation"))
+    schedule = warm_up_and_decay(rate, steps)
+    optimizer = keras.optimizers.Nadam(schedule, beta_2=0.99, clipnorm=1.0)
+    model = compile_model(len(tokens), SIZES, BATCH_SIZE, optimizer, seed)
+    x, y = make_streams(train_ids, BATCH_SIZE, LENGTH)
+    rows = np.arange(steps * BATCH_SIZE) % len(x)  # from the end of the text back to its beginning
+    model.fit(x[rows], y[rows], batch_size=BATCH_SIZE, shuffle=False, verbose=0)
+    reader = build_language_model(len(tokens), **SIZES)
+    reader.set_weights(model.get_weights())
+    bits = measure_bits(reader, validation_ids).sum() / count_bytes(texts["validation"])
+    seen = steps * BATCH_SIZE * LENGTH
+    found = {"bits": float(bits), "steps": steps, "tokens_seen": seen, "seed": seed}
+    return found | {"passes": seen / len(train_ids), "parameters": model.count_params()}
+
+
+def compare_steps(options) -> None:
+    texts, rows = load_texts(), []
+    once = harness.keep_parts("shakespeare-steps", options)
+    tokens = build_word_tokens(texts["train"], WORD_TOKENS)
+    trial = int(RATE_STEPS * options.fraction)
+    rates = {r: once(f"rate {r:g}", train_network, texts, tokens, trial, r, 0) for r in RATES}
+    rate = min(rates, key=lambda r: rates[r]["bits"])
+    parts, counts = {}, {}
+    for share in SHARES:
+        end = int(len(texts["train"]) * {"1/16": 1 / 16, "all": 1}[share])
+        parts[share] = texts | {"train": texts["train"][:end]}
+        alphabet = sorted(set(texts["train"]) | set(texts["validation"]))
+        given = parts[share], encode_characters, alphabet, (5, 7, 9), DISCOUNTS[:3]
+        counts[share] = once(f"counts {share}", tune_counts, *given)
+    for seed in SEEDS:
+        for share, all_steps in SHARES.items():
+            # the characters of all plays: of a part alone, one of them may be missing
+            part = parts[share]
+            tokens = build_word_tokens("".join(alphabet) + "\n" + part["train"], WORD_TOKENS)
+            for steps in all_steps:
+                given = part, tokens, int(steps * options.fraction), rate, seed
+                name = f"{share}, {steps} steps, seed {seed}"
+                rows.append({"share": share} | once(name, train_network, *given))
+    groups = []
+    for share, all_steps in SHARES.items():
+        for steps in (int(steps * options.fraction) for steps in all_steps):
+            runs = [row for row in rows if (row["share"], row["steps"]) == (share, steps)]
+            bits = [run["bits"] for run in runs]
+            kept = {key: runs[0][key] for key in ("share", "steps", "tokens_seen", "passes")}
+            groups.append(kept | {"values": bits, "mean": float(np.mean(bits))})
+    table = [
+        {
+            "text": f"{len(parts[g['share']]['train']) / 1e6:.1f} million characters",
+            "steps": f"{g['steps']:,}",
+            "passes": f"{g['passes']:.1f}",
+            "GRU": f"{g['mean']:.3f} ({min(g['values']):.3f} to {max(g['values']):.3f})",
+            "count model": f"{counts[g['share']]['bits']:.3f}",
+        }
+        for g in groups
+    ]
+    last = groups[-1]
+    facts = {"value": last["mean"], "values": last["values"], "steps": last["steps"]}
+    facts |= {"tokens_seen": last["tokens_seen"], "parameters": rows[-1]["parameters"]}
+    facts |= {"baseline": counts["all"]["bits"], "learning_rate": rate, "groups": groups}
+    facts["rates"] = {f"{r:g}": found["bits"] for r, found in rates.items()}
+    facts["counts"] = {
+        share: {k: found[k] for k in ("order", "bits")} | {"characters": len(parts[share]["train"])}
+        for share, found in counts.items()
+    }
+    facts |= {"training_cpu_seconds": once.count_seconds(), "table": table}
+    harness.record("shakespeare-steps", options, **facts)
 
 
 def train_long(options) -> None:
-    plays, texts, alphabet, words = load_texts()
-    order = np.random.default_rng(0).permutation(list(plays["train"]))
-    token_ids = encode_words("\n\n".join(plays["train"][name] for name in order), words)
-    batch_size, length = 64, 32
+    texts = load_texts()
+    words = build_word_tokens(texts["train"], WORD_TOKENS)
+    token_ids, batch_size, length = encode_words(texts["train"], words), 64, 32
     x, y = make_streams(token_ids[: int(len(token_ids) * options.fraction)], batch_size, length)
     tenths = np.array_split(np.arange(len(x)).reshape(-1, batch_size), 10)
 
     def build():
-        rate = (4e-3, PASSES * len(x) // batch_size)
-        return compile_model("GRU", WORD_TOKENS, LONG_SIZES, batch_size, rate)
+        rate = warm_up_and_decay(4e-3, PASSES * len(x) // batch_size)
+        optimizer = keras.optimizers.Nadam(rate, beta_2=0.99, clipnorm=1.0)
+        return compile_model(WORD_TOKENS, LONG_SIZES, batch_size, optimizer)
 
     def train_pass(model, steps):  # each begins with a state of zeros
         model.get_layer("recurrent").reset_state()
@@ -148,69 +189,32 @@ def train_long(options) -> None:
     target = options.models / "gru-shakespeare"
     target.mkdir(parents=True, exist_ok=True)
     save_weights(model, target / "weights.safetensors")
-    reader = build_language_model("GRU", WORD_TOKENS, **LONG_SIZES)
-    load_weights(reader, target / "weights.safetensors")  # what is measured is what is shipped
-    ngram = load_results().get("shakespeare-ngram")  # nothing in it is random
-    ngram = ngram or record_ngram(texts, alphabet, options)
     bits_a_nat = len(token_ids) / len(texts["train"].encode()) / np.log(2)  # per byte, per token
-    facts = {"model": f"GRU over words, {LONG_SIZES['hidden_dim']} units, {PASSES} passes"}
-    for key, split in {"value": "test", "validation": "validation"}.items():
-        facts[key] = measure(reader, encode_words(texts[split], words), words)
-    facts |= {"baseline": ngram["value"], "baseline_name": f"Kneser-Ney {ngram['order']}-gram"}
-    steps, cost = progress["steps"], round(progress["cpu_seconds"])
-    facts |= {"steps": steps, "tokens_seen": steps * batch_size * length}
-    facts |= {"parameters": reader.count_params(), "training_cpu_seconds": cost}
+    facts = {"steps": progress["steps"], "tokens_seen": progress["steps"] * batch_size * length}
     facts["curve"] = [round(loss * bits_a_nat, 4) for loss in progress["curve"]]
-    result = harness.record("shakespeare-rnn", options, **facts)
+    result = judge(options, facts)
     facts = LONG_SIZES | {"tokens": WORD_TOKENS, "batch_size": batch_size, "length": length}
     harness.write_card(target, **result, **facts, passes=PASSES)
 
 
-def compare_sampling(options) -> None:
-    V, loop_tokens, predict_tokens, repeats = 71, 2000, 200, 5
-    sizes, _ = LEVELS["characters"]
-    reader = build_language_model("GRU", V, **sizes)
-    writer = build_language_model("GRU", V, **sizes, batch_size=1, stateful=True)
-    writer.set_weights(reader.get_weights())
-    prompt = np.random.default_rng(0).integers(0, V, 10)
-    generate, noise = build_generator(reader, top_k=1), draw_gumbel((loop_tokens, 1, V))
-    given = np.full((loop_tokens, 1), -1, "int32")
-    given[: len(prompt), 0] = prompt
-
-    def loop():
-        return keras.ops.convert_to_numpy(generate(given, noise))[:, 0]
-
-    def predict():
-        writer.get_layer("recurrent").reset_states()
-        token_ids, logits = list(prompt), writer.predict(prompt[None], verbose=0)
-        while len(token_ids) < predict_tokens:
-            token_ids.append(int(logits[0, -1].argmax()))
-            logits = writer.predict(np.array([[token_ids[-1]]]), verbose=0)
-        return np.array(token_ids)
-
-    def compile_predict():  # the first calls with either shape
-        for length in (len(prompt), 1):
-            writer.predict(prompt[None, :length], verbose=0)
-
-    def measure_rate(function, num_tokens):
-        seconds = [harness.time_cpu(function)[1] for _ in range(repeats)]
-        return float(np.median(num_tokens / np.array(seconds)))
-
-    by_loop, loop_seconds = harness.time_cpu(loop)
-    _, predict_seconds = harness.time_cpu(compile_predict)
-    if not np.array_equal(predict(), by_loop[:predict_tokens]):
-        raise SystemExit("the two loops wrote different texts")
-    predict_rate, loop_rate = measure_rate(predict, predict_tokens), measure_rate(loop, loop_tokens)
-    facts = {"value": loop_rate / predict_rate, "runs": f"median of {repeats}"}
-    facts["loop_tokens_per_cpu_second"] = loop_rate
-    facts["predict_tokens_per_cpu_second"] = predict_rate
-    facts["import_cpu_seconds"] = IMPORT_SECONDS
-    facts["compile_cpu_seconds"] = max(loop_seconds - loop_tokens / loop_rate, 0.0)
-    facts["predict_first_calls_cpu_seconds"] = predict_seconds
-    harness.record("rnn-sampling", options, **facts)
+def judge(options, facts: dict | None = None) -> dict:
+    """Record the long training, its weights as they are shipped, beside the best counts."""
+    texts, before = load_texts(), load_results()
+    if facts is None:  # not trained now; `test` is from the first edition
+        kept = ("steps", "tokens_seen", "curve", "test")
+        facts = {key: before["shakespeare-rnn"][key] for key in kept}
+    words = build_word_tokens(texts["train"], WORD_TOKENS)
+    reader = build_language_model(WORD_TOKENS, **LONG_SIZES)
+    load_weights(reader, options.models / "gru-shakespeare" / "weights.safetensors")
+    bits = measure_bits(reader, encode_words(texts["validation"], words)).sum()
+    counts = before["shakespeare-ngram"]
+    facts |= {"model": f"GRU over words, {LONG_SIZES['hidden_dim']} units, {PASSES} passes"}
+    facts |= {"value": float(bits / count_bytes(texts["validation"])), "baseline": counts["value"]}
+    facts |= {"baseline_name": counts["model"], "parameters": reader.count_params()}
+    return harness.record("shakespeare-rnn", options, **facts)
 
 
 if __name__ == "__main__":
-    options = harness.parse(__doc__, "long", "cells", "sampling")
-    run = {"long": train_long, "cells": compare_cells, "sampling": compare_sampling}
+    options = harness.parse(__doc__, "long", "judge", "count", "steps")
+    run = {"long": train_long, "judge": judge, "count": compare_counts, "steps": compare_steps}
     run[options.experiment](options)

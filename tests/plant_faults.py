@@ -56,7 +56,7 @@ FAULTS = r"""
 12 | a stored output that the code does not give | notebooks/solutions/*.ipynb | --nbval
     (Not yet: 0\.04)6( is the error) ==> \g<1>7\2
 13 | a floor edited by hand | data/results/01.json | test_results.py
-    ("floor": 0\.)\d ==> \g<1>7
+    ("floor": 0\.)[^6] ==> \g<1>6
 14a | bits of GPT-2 with the wrong base | utils/**/*.py | test_gpt2.py
     (def compute_token_bits.*?/ np\.log\()2\) ==> \g<1>10)
 14b | bits of the recurrent models with the wrong base | utils/**/*.py | test_rnn.py

@@ -4,12 +4,16 @@ import sacrebleu
 
 from utils.metrics import (
     bootstrap_bleu,
+    bootstrap_f1,
     bootstrap_interval,
     compute_bleu,
-    compute_calibration,
     count_bleu,
+    count_matches,
     measure_alignment_error,
+    measure_diversity,
 )
+
+BAD_COUNTS = np.full((2, 10), np.nan)
 
 
 def test_the_interval_agrees_with_plain_resampling():
@@ -25,17 +29,16 @@ def test_the_interval_agrees_with_plain_resampling():
         (bootstrap_interval, [np.zeros(0)], "got shape"),
         (bootstrap_interval, [np.zeros((2, 2))], "got shape"),
         *((bootstrap_interval, [np.array([1, x])], "1 are not") for x in (np.nan, np.inf)),
-        (compute_calibration, [np.zeros(2), np.zeros(3)], "one length"),
-        *((compute_calibration, [np.array([p]), np.ones(1)], "0 to 1") for p in (np.nan, -1, 1.5)),
-        (compute_calibration, [np.zeros(1), np.array([2])], "a label, 0 or 1"),
-        (compute_calibration, [np.zeros(0), np.zeros(0)], "there must be"),
         (count_bleu, [["a b"], ["a b"]], "list of tokens.*; got 'a b' and 'a b'"),
         (count_bleu, [["a b"], [[["a", "b"]]]], "list of tokens.*; got 'a b'"),
         (count_bleu, [[["a", "b"]], [["a", "b"]]], r"list of such lists .* and \['a', 'b'\]"),
         (count_bleu, [[["a", "b"]], [[]]], r"list of such lists .* and \[\]"),
-        (bootstrap_bleu, [np.zeros((0, 10))], "row of numbers a sentence"),
-        (bootstrap_bleu, [np.full((2, 10), np.nan)], "row of numbers a sentence"),
-        (bootstrap_bleu, [np.ones(10)], "row of numbers a sentence"),
+        (bootstrap_bleu, [np.zeros((0, 10))], "row of 10 numbers a sentence"),
+        *((bootstrap_bleu, [np.full((2, 10), x)], "row of 10 numb") for x in (np.nan, np.inf, -1)),
+        *((bootstrap_bleu, [np.ones(s)], "row of 10 numbers") for s in (10, (2, 3), (2, 11))),
+        *((bootstrap_bleu, [np.ones((2, 10)), o], "row of 10") for o in (np.ones(10), BAD_COUNTS)),
+        (bootstrap_bleu, [np.ones((2, 10)), np.ones((3, 10))], "2 sentences .* paired with 3"),
+        *((measure_diversity, [["a b"], n], f"n must be .* not {n}") for n in (0, -1, 1.5, True)),
         (measure_alignment_error, [[], []], "no link"),
         (measure_alignment_error, [[[]], [[]]], "no link"),
     ],
@@ -45,14 +48,20 @@ def test_bad_values_are_named(measure, values, said):
         measure(*values)
 
 
-def test_a_kept_promise_has_no_error_and_a_broken_one_has():
-    random = np.random.default_rng(0)
-    probabilities = random.uniform(size=20_000)
-    labels = random.uniform(size=20_000) < probabilities
-    promised, happened, counts, error = compute_calibration(probabilities, labels)
-    assert error < 0.02 and counts.sum() == 20_000 and np.allclose(promised, happened, atol=0.05)
-    assert compute_calibration(probabilities**3, labels)[3] > 0.1
-    assert compute_calibration(np.array([0.0, 1.0]), np.array([0, 1]))[3] == 0
+FLAT = [(0, 2, "ORG")]
+
+
+def test_utils_refuses_counts_and_lists_without_sense():
+    for counts in (np.ones((2, 10)), np.full((2, 3), np.inf), np.zeros((0, 3))):
+        with pytest.raises(ValueError, match="row of 3 numbers a sentence"):
+            bootstrap_f1(counts)
+    with pytest.raises(ValueError, match="no translation to compare"):
+        count_bleu([], [])
+    for lists in ((FLAT, [FLAT]), ([FLAT], FLAT), (["ab"], [FLAT]), ([[(0, 2)]], [FLAT])):
+        with pytest.raises(TypeError, match="a list of entities"):
+            count_matches(*lists)
+    with pytest.raises(TypeError, match="samples must be lists of texts, not the string 'a b'"):
+        measure_diversity("a b", 1)
 
 
 # BLEU

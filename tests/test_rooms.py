@@ -7,7 +7,7 @@ import pytest
 
 from utils.runtime import ROOT
 
-FLOOR = {"runtime", "backends", "training", "metrics", "results"}
+FLOOR = {"runtime", "backends", "checks", "training", "metrics", "results"}
 MAY_IMPORT = {
     "floor": {"floor"},
     "data": {"floor", "data"},

@@ -11,7 +11,6 @@ start()
 
 import keras
 
-from utils.models.layers import MaskedMaxPooling1D
 from utils.training import EpochTable, LengthBatches, load_weights, save_weights, warm_up_and_decay
 
 
@@ -26,15 +25,6 @@ def test_the_table_has_a_header_a_row_an_epoch_and_the_last_one(capsys):
         assert lines[0].split() == ["epoch", "loss", "mae", "val_loss", "val_mae"]
         assert [line.split()[0] for line in lines[1:]] == ["1", "4", "5"]
         assert len({len(line) for line in lines}) == 1
-
-
-def test_the_largest_value_of_the_real_tokens_is_kept():
-    states = np.array([[[0.2, -0.9], [0.5, -0.3], [0.9, 0.9]], [[0.1, 0.1]] * 3])
-    mask = np.array([[True, True, False], [False, False, False]])
-    pooled = keras.ops.convert_to_numpy(MaskedMaxPooling1D()(states, mask=mask))
-    assert np.allclose(pooled, [[0.5, -0.3], [-1, -1]])
-    unmasked = keras.ops.convert_to_numpy(MaskedMaxPooling1D()(states))
-    assert np.allclose(unmasked, states.max(axis=1))
 
 
 def test_batches_hold_each_text_once_and_lose_no_word():

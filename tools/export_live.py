@@ -2,15 +2,17 @@
 
 Runs in the environment of `make onnx`, after `npm ci`. A page that is opened as a file may not
 fetch its neighbours, but it may load classic scripts: files are compressed, written as base64, and
-put into four scripts, `NAME.packed.js`.
+put into scripts, `NAME.packed.js`.
 
 - runtime: ONNX Runtime Web, and the rules by which `utils.data` cuts texts
-- sentiment: the kept model of data/models/sentiment-cnn
+- sentiment: data/models/lstm-snippets
+- translation: data/models/lstm-phrasebook, with its attention weights as a second output
 - gpt2: one step of data/models/gpt2-shakespeare, with a cache of keys and values
 - tokenizers: BPE of GPT-2, WordPiece of MiniLM, and a Unigram that is trained here on the plays
 
 What the browser's tests compare with is computed by Keras and the `tokenizers` library, and goes to
-build/live: of movie-snippets no sentence may be published.
+build/live: of movie-snippets no sentence may be published. So do the texts that
+`tools.site` takes out of the outputs of lessons.
 """
 
 import base64
@@ -28,20 +30,20 @@ import keras
 import numpy as np
 import onnx
 import onnxruntime
+import pandas as pd
 from keras import ops
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from utils.data import corpora, pairs, text
 from utils.data.plays import load_shakespeare
-from utils.data.registry import fetch
+from utils.data.registry import fetch, load_registry
+from utils.decoding import translation
 from utils.decoding.filters import filter_logits
 from utils.models import gpt2, saving
 from utils.models.checkpoints import load_gpt2, load_gpt2_tokenizer
-from utils.models.classifiers import build_cnn
-from utils.models.export import export_onnx
+from utils.models.export import export_model
 from utils.models.sentences import read_minilm
-from utils.training import load_weights
 
 BUILD = ROOT / "build" / "live"
 RUNTIME = ROOT / "node_modules" / "onnxruntime-web" / "dist"
@@ -70,6 +72,13 @@ def write_expected(name: str, **facts) -> None:
     (BUILD / f"{name}.expected.json").write_text(json.dumps(facts), encoding="utf8")
 
 
+def list_unquotable() -> list[str]:
+    """Return the texts that no page of the site may show."""
+    sets = [name for name, entry in load_registry().items() if not entry.get("quotable", True)]
+    tables = [pd.read_csv(path) for name in sets for path in fetch(name).values()]
+    return [text for table in tables for text in table["text"]]
+
+
 def list_rules() -> dict:
     """Return the rules of `utils.data` that cut texts, as patterns of JavaScript."""
     change = [(p, r.replace(r"\1", "$1")) for p, r in text.LOOK_ALIKES]
@@ -82,7 +91,7 @@ def list_rules() -> dict:
 def store_half(path: Path, smallest: int = 256) -> None:
     """Store large weights as float16, widened when the model is loaded; it computes in float32.
 
-    Both checkpoints are float16, so nothing is lost.
+    The checkpoint is float16, so nothing is lost.
     """
     model = onnx.load(path)
     casts = []
@@ -133,28 +142,49 @@ def name_by_content(graph) -> None:
     graph.doc_string = ""
 
 
+def list_files(folder: Path, model: Path) -> dict[str, bytes]:
+    """Return what a page needs of a kept model; its card without dates and hashes."""
+    card = saving.read_card(folder)
+    card = {key: card[key] for key in ("kind", "settings", "example")}
+    files = {path.name: path.read_bytes() for path in sorted(folder.glob("*vocabulary.txt"))}
+    return files | {"model.onnx": model.read_bytes(), "card.json": json.dumps(card).encode()}
+
+
 def export_sentiment() -> dict[str, bytes]:
-    """Keep the CNN as `utils.models.save` does, add its ONNX file; return the files of the page."""
-    paths = fetch("sentiment-cnn")
-    vocabulary = saving.read_tokens(paths["vocabulary.txt"])
-    model = build_cnn("cnn", np.zeros((len(vocabulary), 50), "float32"), channels="fine-tuned")
-    load_weights(model, paths["weights.safetensors"])
-    settings = {"labels": ["negative", "positive"], "vocabulary": vocabulary, "sequence_length": 48}
-    folder = saving.save(model, BUILD / "sentiment-cnn", kind="classifier", **settings)
-    export_onnx(folder)
-    store_half(folder / "model.onnx")
-    saving.write_card(folder, json.loads((folder / "card.json").read_text(encoding="utf8")))
-    saving.pack(folder)
+    """Export the classifier of lesson 01; return the files of the page."""
+    folder, path = fetch("lstm-snippets")["card.json"].parent, BUILD / "sentiment.onnx"
     served = saving.load(folder)
+    export_model(served.model, path)
     table = corpora.load_movie_snippets()
     texts = [*table[table["split"] == "validation"]["text"][: 200 - len(ODD)], *ODD]
     says = served.model.predict(served.encode(texts), verbose=0)[:, 0].tolist()
     ids = [row[row > 0].tolist() for row in served.encode(texts)]
     write_expected("sentiment", texts=texts, token_ids=ids, probabilities=says)
-    card = saving.read_card(folder)
-    card = {key: card[key] for key in ("kind", "settings", "example")}  # without dates and hashes
-    files = {name: (folder / name).read_bytes() for name in ("model.onnx", "vocabulary.txt")}
-    return files | {"card.json": json.dumps(card).encode()}
+    return list_files(folder, path)
+
+
+def export_translation() -> dict[str, bytes]:
+    """Export the translator of lesson 08, which also returns its attention weights (B, T, S)."""
+    folder, path = fetch("lstm-phrasebook")["card.json"].parent, BUILD / "translation.onnx"
+    served = saving.load(folder)
+    weights = served.model.get_layer("attention").output[1]
+    model = keras.Model(served.model.inputs, [served.model.output, weights])
+    export_model(model, path)
+    table = pairs.load_phrasebook(split="validation")[: 200 - len(ODD)]
+    texts = [*map(" ".join, table["english"]), *ODD]
+    source_ids = served.encode(texts)
+    written = translation.translate(served.decode, source_ids)  # (200, length)
+    target_ids = np.pad(written, ((0, 0), (1, 0)), constant_values=pairs.START)[:, :-1]
+    logits, weights = model.predict([source_ids, target_ids], verbose=0)
+    lengths = np.isin(written, [pairs.PADDING, pairs.END], invert=True).sum(axis=1)
+    last = np.minimum(lengths, served.length - 1)  # the step that wrote the end, if there is one
+    rows = zip(weights, lengths, np.count_nonzero(source_ids, axis=1), strict=True)
+    facts = {"token_ids": [row[row > 0].tolist() for row in source_ids]}
+    facts["written"] = [row[:n].tolist() for row, n in zip(written, lengths, strict=True)]
+    facts["logits"] = logits[np.arange(len(texts)), last].round(6).tolist()
+    facts["weights"] = [row[:T, :S].round(6).tolist() for row, T, S in rows]
+    write_expected("translation", texts=texts, **facts)
+    return list_files(folder, path)
 
 
 class Step(keras.Model):
@@ -284,14 +314,16 @@ def export_tokenizers(plays: list[str], lines: list[str]) -> dict[str, bytes]:
 
 
 def main(folder: Path) -> None:
-    """Write the four scripts."""
+    """Write the scripts."""
     folder.mkdir(parents=True, exist_ok=True)
     BUILD.mkdir(parents=True, exist_ok=True)
+    (BUILD / "unquotable.json").write_text(json.dumps(list_unquotable()), encoding="utf8")
     names = ["ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"]
     files = {name: (RUNTIME / name).read_bytes() for name in names}
     rules = json.dumps(list_rules()).encode()
     write_script(folder / "runtime.packed.js", files | {"rules.json": rules})
-    write_script(folder / "sentiment.packed.js", export_sentiment())  # first: layers have numbers
+    write_script(folder / "sentiment.packed.js", export_sentiment())
+    write_script(folder / "translation.packed.js", export_translation())
     plays = load_shakespeare()
     lines = [line for play in plays["test"].values() for line in play.splitlines() if line.strip()]
     path = BUILD / "gpt2.onnx"

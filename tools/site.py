@@ -14,12 +14,15 @@ import sys
 import tomllib
 from importlib.metadata import distribution
 from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 
 from tools import site_pages as pages
+from tools.site_quotes import hide_in_notebook, read_quotations
 from tools.site_reference import write_reference
-from tools.sync import ROOT, load_sources
+from tools.sync import ROOT, fill_markers, load_sources
 
 SITE, SOURCE, OUTPUT = ROOT / "site", ROOT / "build" / "site-source", ROOT / "build" / "site"
+UNQUOTABLE = ROOT / "build" / "live" / "unquotable.json"  # of `tools.export_live`
 VENDOR = ROOT / "build" / "site-vendor" / "vendor"
 DOCUMENTS = ["TEACHING.md", "docs/setup.md", "data/README.md", "data/paraphrases/README.md"]
 DOCUMENTS += ["data/ner/README.md", "data/ner/GUIDELINE.md", "data/phrasebook/README.md"]
@@ -84,9 +87,9 @@ def find_heading(path: Path, anchor: str) -> str:
     return slugs.get(anchor, anchor)
 
 
-def prepare_notebook(path: Path, content: pages.Content) -> dict:
+def prepare_notebook(path: Path, notebook: dict, content: pages.Content) -> dict:
     """Return a notebook as the site shows it: links, alt texts, a line with downloads."""
-    name, notebook = path.relative_to(ROOT).as_posix(), json.loads(path.read_text(encoding="utf8"))
+    name = path.relative_to(ROOT).as_posix()
     cells = notebook["cells"]
     for cell in cells:
         cell["source"] = "".join(cell["source"])
@@ -105,28 +108,36 @@ def prepare_notebook(path: Path, content: pages.Content) -> dict:
 def assemble() -> None:
     """Write everything that Sphinx reads into `build/site-source`."""
     shutil.rmtree(SOURCE, ignore_errors=True)
-    shutil.copytree(
-        SITE, SOURCE, ignore=shutil.ignore_patterns("_static", "*.py", "*.toml", "*_head.md")
-    )
+    others = shutil.ignore_patterns("_static", "*.py", "*.toml", "*.json", "*_head.md")
+    shutil.copytree(SITE, SOURCE, ignore=others)
     lessons = sorted(ROOT.glob("notebooks/*.ipynb"))
     solutions = sorted(ROOT.glob("notebooks/solutions/*.ipynb"))
     names = {path.relative_to(ROOT).as_posix() for path in lessons + solutions}
-    known = names | {*DOCUMENTS, *MOVED.values(), "docs/results.png"}
+    known = names | {*DOCUMENTS, *MOVED.values(), "docs/results.png", "docs/attention.png"}
     sources = load_sources(ROOT)
     content = pages.Content(sources, known, lessons)
+    measured = json.loads((SITE / "live" / "measured.json").read_text(encoding="utf8"))
+    measured = SimpleNamespace(root=ROOT, cards=[], ledger={"measured": measured})
+    for path in (SOURCE / "live").glob("*.md"):
+        text = fill_markers(path.read_text(encoding="utf8"), path, measured)
+        path.write_text(NOTE.sub("", text), encoding="utf8")
+    quotations = read_quotations(UNQUOTABLE)
     for path in lessons + solutions:
-        to = SOURCE / path.relative_to(ROOT)
-        to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_text(json.dumps(prepare_notebook(path, content)), encoding="utf8")
+        notebook = json.loads(path.read_text(encoding="utf8"))
+        hide_in_notebook(notebook, quotations)
         download = SOURCE / "downloads" / path.relative_to(ROOT / "notebooks")
         download.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, download)
+        download.write_text(json.dumps(notebook, indent=1, ensure_ascii=False), encoding="utf8")
+        to = SOURCE / path.relative_to(ROOT)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_text(json.dumps(prepare_notebook(path, notebook, content)), encoding="utf8")
     for name in DOCUMENTS:
         (SOURCE / name).parent.mkdir(parents=True, exist_ok=True)
         text = (ROOT / name).read_text(encoding="utf8")
         (SOURCE / name).write_text(fix_links(text, name, known, sources.address), encoding="utf8")
     (SOURCE / "docs").mkdir(exist_ok=True)
-    shutil.copyfile(ROOT / "docs" / "results.png", SOURCE / "docs" / "results.png")
+    for picture in ("results.png", "attention.png"):
+        shutil.copyfile(ROOT / "docs" / picture, SOURCE / "docs" / picture)
     for name, text in pages.write_pages(content).items():
         (SOURCE / name).write_text(text, encoding="utf8")
     (SOURCE / "notices.md").write_text(write_notices(), encoding="utf8")

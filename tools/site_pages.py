@@ -138,6 +138,10 @@ def make_figure_table(figure: dict, content: Content) -> str:
     part = content.sources.ledger[figure["result"]][figure["path"]]
     if each := figure.get("each"):
         part = {name: item[each] for name, item in part.items() if each in item}
+    curves = {"value": part} if isinstance(part, list) else part
+    if all(isinstance(x, float) for curve in curves.values() for x in curve):
+        rows = enumerate(zip(*curves.values(), strict=True), 1)
+        return tabulate([{"point": k} | dict(zip(curves, row, strict=True)) for k, row in rows])
     return tabulate(flatten(part))
 
 
@@ -170,12 +174,6 @@ def write_section(title: str, kind: str, content: Content) -> str:
     return f"# {title}\n\n{body}\n\n{hidden}\n"
 
 
-SOLUTIONS = (
-    "For each exercise an answer that the checker accepts, and a typical wrong one with the hint "
-)
-SOLUTIONS += "that it gets. Try the exercise first."
-
-
 def make_lessons_table(content: Content, *, contents: bool = True) -> str:
     """Return the table of lessons, each with its sections behind a fold."""
     rows = []
@@ -204,7 +202,8 @@ def fill_index(text: str, content: Content, source: Path) -> str:
     sections |= {"broken_elsewhere": "Broken elsewhere", "glossary": "Glossary"}
     sections |= {"results": "Results"}
     sections = {name: t for name, t in sections.items() if (source / f"{name}.md").exists()}
-    live = "[Try a model here](live/index.md){.start-button}" if "live/index" in sections else ""
+    sentiment = (ROOT / "site" / "live" / "sentiment.md").read_text(encoding="utf8")
+    demo = re.search(r"```\{raw\} html.*?```", sentiment, re.S)[0].replace("../_static", "_static")
     names = sorted(n.removesuffix(".md") for n in content.known if re.match("(data|docs)/.*md$", n))
     toctree = [*(f"{title} <{name}>" for name, title in sections.items()), "more"]
     (source / "more.md").write_text(
@@ -217,7 +216,8 @@ def fill_index(text: str, content: Content, source: Path) -> str:
         "map": draw_map(content),
         "lessons": make_lessons_table(content, contents=False),
         "headlines": make_headlines(content),
-        "live": live,
+        "demo": demo,
+        "answers": re.search(r"^\| sentence.*?\n(?=\n)", sentiment, re.S | re.M)[0],
         "toctree": "```{toctree}\n:hidden:\n\n" + "\n".join(toctree) + "\n```",
     }
     for name, part in parts.items():

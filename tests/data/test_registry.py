@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from utils.data import corpora, downloads, registry
-from utils.data.registry import DataError, fetch
+from utils.data.registry import DataError, fetch, fetch_folder
 
 GOOD = b"It is a truth universally acknowledged.\n" * 500
 COPY = GOOD.replace(b"\n", b"\r\n")
@@ -132,7 +132,7 @@ def test_files_appear_complete_in_one_step_and_once(register, cache, monkeypatch
     assert "100%" in capsys.readouterr().err
     for damaged in (GOOD[:100], GOOD[:-1] + b"?"):
         paths["a.txt"].write_bytes(damaged)
-        assert fetch("novel")["a.txt"].read_bytes() == GOOD
+        assert (fetch_folder("novel") / "a.txt").read_bytes() == GOOD
     assert Server.requests[3:] == ["/good/a.txt"] * 2
     assert list_kept(cache) == ["novel/a.txt", "novel/b.txt"]
 
@@ -425,13 +425,12 @@ def test_what_pip_says_is_the_reason(packaged, monkeypatch, cache, words, room, 
     assert ("network" in message) == ("403" in words)
 
 
-def test_main_leaves_out_the_web_tier_and_what_needs_pytorch(monkeypatch, capsys):
-    entries = {"saga": {"tier": "web"}, "writer": {"tier": "package", "with_torch": True}}
-    entries["verse"] = {"tier": "package"}
+def test_main_leaves_out_the_web_tier(monkeypatch, capsys):
+    entries = {"saga": {"tier": "web"}, "verse": {"tier": "package"}}
     monkeypatch.setattr(registry, "load_registry", lambda: entries)
     monkeypatch.setattr(registry, "fetch", lambda name: {})
-    assert registry.main([]) == registry.main(["writer"]) == 0
-    assert re.findall(r"^(\w+): ok", capsys.readouterr().out, re.M) == ["verse", "writer"]
+    assert registry.main([]) == registry.main(["saga"]) == 0
+    assert re.findall(r"^(\w+): ok", capsys.readouterr().out, re.M) == ["verse", "saga"]
 
 
 def test_an_unknown_name_brings_a_suggestion(capsys):

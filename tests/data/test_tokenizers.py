@@ -3,7 +3,8 @@ import random
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from utils.data import corpora
+from utils.data import corpora, tokenizers
+from utils.data.masking import SPECIAL_TOKENS
 from utils.data.tokenizers import (
     UNKNOWN,
     build_word_tokens,
@@ -60,10 +61,36 @@ def test_the_library_agrees_where_ties_and_repetitions_abound(texts, size):
 def test_a_vocabulary_that_is_too_small_is_refused():
     assert len(train_bpe(["low low owl"], 5)[0]) == 5
     assert build_word_tokens("to be to be", 5) == [*" beot"]
-    for size in (4, 0, -1):
-        for train, texts in ((train_bpe, ["low low owl"]), (build_word_tokens, "to be to be")):
-            with pytest.raises(ValueError, match=f"5 characters do not fit into {size} tokens"):
-                train(texts, size)
+    for train, texts in ((train_bpe, ["low low owl"]), (build_word_tokens, "to be to be")):
+        with pytest.raises(ValueError, match="5 characters do not fit into 4 tokens"):
+            train(texts, 4)
+
+
+@pytest.mark.parametrize("name", ["train_bpe", "build_word_tokens"])
+@pytest.mark.parametrize("size", [0, -1, 7.5, True, "9"])
+def test_utils_refuses_a_size_that_is_none(name, size):
+    with pytest.raises(ValueError, match=f"vocabulary_size must be .* at least 1, not {size!r}"):
+        getattr(tokenizers, name)(["low owl"] if name == "train_bpe" else "low owl", size)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("train_bpe", ("low low owl", 7), r"a list of texts, not one string"),
+        *(("train_bpe", (["low", x], 9), rf"texts\[1\] is {x!r}") for x in (None, float("nan"), 3)),
+        *(("train_bpe", (texts, 9), "there is no character") for texts in ([], ["", ""])),
+        ("encode_characters", ("ab", "aba"), "the vocabulary holds 'a' twice"),
+        ("encode_words", ("ab", ["b", "a", "b"]), "the vocabulary holds 'b' twice"),
+        ("encode_pieces", ([["a"]], [*SPECIAL_TOKENS, "a", "a"], 5), "holds 'a' twice"),
+        ("encode_pieces", (["a film"], [*SPECIAL_TOKENS], 5), "not the string 'a film'"),
+        ("encode_pieces", ("film", [*SPECIAL_TOKENS], 5), "not the string 'film'"),
+        ("build_pieces", (["a film"], 1), "lists of tokens, not the string 'a film'"),
+        *(("build_pieces", ([["a"]], n), f"min_count .* not {n}") for n in (0, float("nan"), True)),
+    ],
+)
+def test_utils_refuses_texts_and_tokens_without_sense(name, arguments, said):
+    with pytest.raises((TypeError, ValueError), match=said):
+        getattr(tokenizers, name)(*arguments)
 
 
 def test_wordpiece_is_the_library(snippets):

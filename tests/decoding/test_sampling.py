@@ -26,7 +26,7 @@ def get_probabilities(scores):
     ("settings", "kept"),
     [
         ({}, 4),
-        *(({"top_k": k}, min(k, 4)) for k in (1, 2, 3, 4, 9)),
+        *(({"top_k": k}, k) for k in (1, 2, 3, 4)),
         *(({"top_p": p}, k) for p, k in [(0.4, 1), (0.6, 2), (0.79, 2), (0.9, 3), (0.99, 4)]),
         # of the two that top-k leaves, the first has 0.625 of the probability
         ({"top_k": 2, "top_p": 0.6}, 1),
@@ -245,17 +245,17 @@ def test_impossible_prompts_are_refused(model, prompts, count, said):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        *(({"temperature": t}, f"temperature must be above 0.* got {t}, 0, 1.0") for t in NUMBERS),
-        *(({"top_k": k}, f"top_k must be a whole .* 0, not {k}") for k in (-1, 2.5, True, np.inf)),
-        ({"top_p": 0}, "top_p above 0 and at most 1; got 1.0, 0, 0 "),
-        ({"top_p": 1.1}, "top_p above 0 and at most 1; got 1.0, 0, 1.1"),
-        *(({"min_p": p}, f"min_p must be above 0 and at most 1, not {p}") for p in (1.1, -0.1)),
+        *(({"temperature": t}, f"temperature must be above 0.* got {t}, 1.0") for t in NUMBERS),
+        *(({"temperature": t}, f"temperature must be .* got {t}, 1.0") for t in (True, False, "1")),
+        *(({"top_k": k}, f"top_k .* from 0 to 5, not {k}") for k in (-1, 2.5, True, np.inf, 6)),
+        *(({"top_p": p}, f"top_p above 0 and at most 1; got 1.0, {p} ") for p in (0, 1.1, True)),
+        *(({"min_p": p}, f"min_p must .* at most 1, not {p}") for p in (1.1, -0.1, True, False)),
         ({"top_k": 5}, "top_k=5, top_p=1.0, min_p=0.0 have no effect"),
         ({"top_p": 0.9}, "top_k=0, top_p=0.9, min_p=0.0 have no effect"),
         ({"min_p": 0.1}, "top_k=0, top_p=1.0, min_p=0.1 have no effect"),
-        *(({"repetition_penalty": p}, f"above 0 .* not {p}") for p in (0, *NUMBERS)),
+        *(({"repetition_penalty": p}, f"above 0 .* not {p}") for p in (0, True, *NUMBERS)),
         *(({"no_repeat_ngram_size": n}, f"at least 0, not {n}") for n in (-1, 1.5)),
-        *(({"stop_tokens": (k,)}, f"stop_tokens are ids from 0 to 4, not {k}") for k in (5, -1)),
+        *(({"stop_tokens": (k,)}, f"stop token .* 0 to 4, not {k}") for k in (5, -1, True, 2.0)),
     ],
 )
 def test_impossible_settings_are_refused_before_anything_is_compiled(model, settings, said):
@@ -263,11 +263,13 @@ def test_impossible_settings_are_refused_before_anything_is_compiled(model, sett
         Generator(model, **settings)
     with pytest.raises(ValueError, match="the most likely token: `top_k=1`"):
         filter_logits(LOGITS, temperature=0)
-    for wrong in (0, 2.5):
+    for wrong in (0, 2.5, True, -1):
         with pytest.raises(ValueError, match=f"num_beams must be .* at least 1, not {wrong}"):
             BeamSearch(model, num_beams=wrong)
-    for wrong in ({"length_penalty": np.nan}, {"stop_tokens": (5,)}):
-        with pytest.raises(ValueError, match="must be a number, not nan|are ids from 0 to 4"):
+    penalties = [{"length_penalty": p, "stop_tokens": (1,)} for p in (np.nan, np.inf, True, "1")]
+    for wrong in (*penalties, {"length_penalty": 1.0}, {"stop_tokens": (5,)}):
+        said = "must be a number, not|without stop_tokens: all texts|from 0 to 4, not 5"
+        with pytest.raises(ValueError, match=said):
             BeamSearch(model, num_beams=2, **wrong)
 
 
@@ -279,6 +281,53 @@ def test_noise_of_another_shape_is_refused(model, shape):
         Generator(model)([[1, 2]], 2, noise=np.zeros((2, 1, 5)))
     with pytest.raises(ValueError, match="num_tokens must be"):
         next(Generator(model).stream([[1, 2]], 2, num_tokens=0))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_chooses_no_token(model, wrong, monkeypatch):
+    noise, logits = np.zeros((40, 1, 5)), model.compute_logits
+    noise[37, 0, 3] = wrong  # later than the first part of the loop
+    with pytest.raises(ValueError, match="1 of 200 are NaN or infinite"):
+        Generator(gpt2.GPT2(dataclasses.replace(CONFIG, context_length=60)), temperature=1.0)(
+            [[1, 2]], 40, noise=noise
+        )
+    spoiled = np.array([0, 0, wrong, 0, 0], "float32")
+    monkeypatch.setattr(model, "compute_logits", lambda x: logits(x) + spoiled)
+    settings = [{}, {"temperature": 1.0, "top_k": 2}, {"stop_tokens": (1,)}]
+    settings += [{"repetition_penalty": 2.0, "no_repeat_ngram_size": 2}]
+    for each in settings:
+        with pytest.raises(ValueError, match="scores of the next token hold NaN or infinity"):
+            Generator(model, **each)(PROMPTS, 4)
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        BeamSearch(model, num_beams=2)([1, 2], 3)
+    if wrong != -np.inf:  # which rules out a token
+        with pytest.raises(ValueError, match="NaN or infinity"):
+            write_in_a_loop(model, PROMPTS, 2)
+
+
+def test_utils_refuses_scores_from_which_nothing_can_be_chosen():
+    for row in ([np.nan, 0], [np.inf, 0], [-np.inf, -np.inf]):
+        with pytest.raises(ValueError, match="NaN or infinity"):
+            filter_logits(np.array([[0, 1], row]))
+    for settings in ({"top_k": 5}, {"top_k": 2.0}, {"top_k": True}, {"temperature": True}):
+        with pytest.raises(ValueError, match="top_k .* from 0 to 4|temperature must be above 0"):
+            filter_logits(LOGITS, **settings)
+    for penalty in (0, -1.0, np.nan, True):
+        with pytest.raises(ValueError, match="repetition_penalty must be above 0"):
+            filters.penalise_repetition(LOGITS, LOGITS > -1, penalty)
+    for min_p in (True, np.nan, "0.1"):
+        with pytest.raises(ValueError, match="min_p must be above 0"):
+            filters.drop_unlikely(LOGITS, min_p)
+
+
+def test_a_seed_is_a_whole_number_and_stands_alone(model):
+    for seed in (-1, 1.5, None, True):
+        with pytest.raises(ValueError, match=f"seed must be a whole .* at least 0, not {seed}"):
+            Generator(model, temperature=1.0)([[1]], 2, seed=seed)
+    with pytest.raises(ValueError, match="noise is given, so seed=3 has no effect"):
+        Generator(model, temperature=1.0)([[1]], 2, seed=3, noise=np.zeros((2, 1, 5)))
+    with pytest.raises(ValueError, match="a list of token ids"):
+        sampling.pad_left([[1.5, 2]])
 
 
 def test_noise_of_a_few_steps_is_in_memory(model, monkeypatch):

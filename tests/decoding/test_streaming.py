@@ -48,6 +48,27 @@ def test_steps_equal_a_plain_loop_and_a_batch_its_rows(model, monkeypatch):
     assert len({tuple(text) for text in wanted}) == 3
 
 
+def test_nothing_is_compiled_by_xla_for_the_length_of_a_prompt(model, monkeypatch):
+    compiled, used = streaming.compile_function, []
+
+    def watch(function, *, xla=True):
+        program = compiled(function, xla=xla)
+
+        def run(weights, x, *inputs, **options):
+            used.append((xla, *x.shape[:-1]))
+            return program(weights, x, *inputs, **options)
+
+        return run
+
+    monkeypatch.setattr(streaming, "compile_function", watch)
+    generator = streaming.StepGenerator(model)
+    next(generator.stream(PROMPTS, 4))  # three texts, padded to 32 tokens
+    assert set(used) == {(False, 3, 32), (True, 3)}  # blocks, logits of the last token
+    used.clear()
+    generator(PROMPTS, 4)
+    assert set(used[3:]) == {(True, 3, 1), (True, 3)}
+
+
 def test_a_text_ends_before_its_stop_token_and_others_go_on(model):
     plain = [write(model, prompt, 8) for prompt in PROMPTS]
     stop = plain[0][2]
@@ -111,8 +132,9 @@ def test_repetition_is_penalised(model):
         ({"top_k": 5}, "have no effect"),
         ({"top_p": 0.9}, "have no effect"),
         ({"min_p": 0.1}, "have no effect"),
-        ({"temperature": 1.0, "top_k": 2.5}, "top_k must be a whole number"),
-        ({"stop_tokens": (41,)}, "stop_tokens are ids from 0 to 40, not 41"),
+        *(({"temperature": 1.0, "top_k": k}, "top_k must be a whole number") for k in (2.5, 42)),
+        ({"temperature": True}, "temperature must be above 0"),
+        *(({"stop_tokens": (k,)}, f"from 0 to 40, not {k!r}") for k in (41, True, "1")),
         ({"temperature": -1.0}, "temperature must be above 0"),
         ({"temperature": 1.0, "top_p": 0.0}, "top_p above 0"),
         ({"repetition_penalty": 0.0}, "repetition_penalty must be above 0"),
@@ -127,6 +149,19 @@ def test_settings_without_sense_are_refused(model, settings, said):
 def test_prompts_without_sense_are_refused(model, prompts):
     with pytest.raises(ValueError, match="token"):
         next(streaming.StepGenerator(model).stream(prompts, 2))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_what_is_no_number_chooses_no_token(model, wrong, monkeypatch):
+    logits = model.compute_logits
+    spoiled = np.pad(np.array([wrong], "float32"), (7, 33))
+    monkeypatch.setattr(model, "compute_logits", lambda x: logits(x) + spoiled)
+    for settings in ({}, {"temperature": 1.0, "repetition_penalty": 2.0}):
+        with pytest.raises(ValueError, match="scores of the next token hold NaN or infinity"):
+            streaming.StepGenerator(model, **settings)(PROMPTS, 2)
+    for seed in (-1, 0.5, None):
+        with pytest.raises(ValueError, match=f"seed must be a whole number.* not {seed}"):
+            next(streaming.StepGenerator(model).stream(PROMPTS, 2, seed=seed))
 
 
 # Words
@@ -158,6 +193,19 @@ def test_text_ends_before_a_string_in_whatever_pieces_it_comes(size, stops):
     found = list(streaming.stop_before(pieces, stops))
     ends = [text.index(stop) for stop in stops if stop in text]
     assert "".join(found) == text[: min(ends, default=None)] and "" not in found
+
+
+def test_strings_and_tokens_that_cannot_be_are_refused(tokenizer):
+    for stops, said in (("ten", "list of texts, not one string"), (["a", ""], "the empty string")):
+        with pytest.raises((TypeError, ValueError), match=said):
+            list(streaming.stop_before(["a", "b"], stops))
+    size = tokenizer.get_vocab_size()
+    for tokens in ([size], [3, size]):
+        with pytest.raises(ValueError, match=f"the tokenizer has no token {size}"):
+            list(streaming.join_words(tokenizer, tokens))
+    writer = LlamaWriter(Llama(LlamaConfig(size, 64, 8, 1, 2, 1, 8)), tokenizer=tokenizer)
+    with pytest.raises(TypeError, match="not one string"):
+        next(writer.stream("A day", stops="ay"))
 
 
 def test_a_writer_streams_what_it_generates(tokenizer):

@@ -97,6 +97,34 @@ def test_ids_outside_the_vocabulary_are_refused(name):
                 decode(np.array([[1, wrong, 2]], "int32"))
 
 
+@pytest.mark.parametrize("name", ["greedy", "dot", "transformer"])
+def test_utils_refuses_what_gives_no_translation(name):
+    model, build_beams = build("dot" if name == "greedy" else name, seed=1)
+
+    def build_decoder(model, length, width, **penalty):
+        if name == "greedy":
+            return translation.build_greedy_decoder(model, length)
+        return build_beams(model, length, width, **penalty)
+
+    for length in (0, -1, 2.5, True):
+        with pytest.raises(ValueError, match=f"length must be .* at least 1, not {length}"):
+            build_decoder(model, length, 2)
+    for width in (0, -1, 2.0, True) if name != "greedy" else ():
+        with pytest.raises(ValueError, match=f"beam_width must be .* at least 1, not {width}"):
+            build_decoder(model, 4, width)
+    for penalty in (np.nan, "1", True) if name == "dot" else ():
+        with pytest.raises(ValueError, match="penalty must be a number, not"):
+            build_decoder(model, 4, 2, penalty=penalty)
+    with pytest.raises(ValueError, match="whole numbers, not of type float64"):
+        build_decoder(model, 4, 2)(np.array([[1.5, 2.0]]))
+    with pytest.raises(ValueError, match="batch_size must be"):
+        translation.translate(None, SOURCE, batch_size=0)
+    logits = model.get_layer("logits")
+    logits.bias.assign(np.where(np.arange(logits.units) == 3, np.nan, 0.0))
+    with pytest.raises(ValueError, match="scores of the next token hold NaN or infinity"):
+        build_decoder(model, 4, 2)(SOURCE)
+
+
 def test_chosen_prefixes_by_hand():
     totals = np.array([[-1.0, -2.0]], "float32")
     nats = np.log([[0.1, 0.1, 0.1, 0.1, 0.6], [0.2] * 5]).astype("float32")

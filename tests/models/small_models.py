@@ -92,9 +92,9 @@ def build_transformer(target_size=V, **settings):
     return add_optimizer(model, seq2seq.compute_masked_loss, None), [IDS, READ], NEXT
 
 
-def build_recurrent(cell, **settings):
+def build_recurrent(**settings):
     sizes = {"embedding_dim": 4, "hidden_dim": 6}
-    model = rnn.build_language_model(cell, len(CHARACTERS), **sizes, **settings)
+    model = rnn.build_language_model(len(CHARACTERS), **sizes, **settings)
     return add_optimizer(model, LOSS, None), READ, NEXT
 
 
@@ -137,8 +137,8 @@ BUILDERS = {
     "dot": functools.partial(build_translator, "dot"),
     "additive": functools.partial(build_translator, "additive"),
     "transformer": build_transformer,
-    "gru": functools.partial(build_recurrent, "GRU"),
-    "stateful": functools.partial(build_recurrent, "LSTM", batch_size=4, stateful=True),
+    "gru": build_recurrent,
+    "stateful": functools.partial(build_recurrent, batch_size=4, stateful=True),
     "gpt2": build_gpt2,
     "llama": build_llama,
     "encoder": build_encoder,

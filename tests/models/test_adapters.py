@@ -78,3 +78,21 @@ def test_beams_find_the_likeliest_text_and_one_beam_is_greedy(model):
     assert score_of <= score_of_best + 1e-6
     banned, _ = search_beams(reader, prompt, 2, 3, banned=best.tolist())
     assert not set(banned.tolist()) & set(best.tolist())
+
+
+def test_utils_refuses_what_leaves_no_beam(model):
+    reader = StepGenerator(model)
+    for arguments, said in [
+        (([], 2, 1), "at least one token"),
+        (([41], 2, 1), "from 0 to 40, not 41"),
+        (([1], 0, 1), "max_new_tokens must be"),
+        (([1] * 60, 2, 1), "must fit in the context"),
+        *((([1], 2, n), f"num_beams must be .* at least 1, not {n}") for n in (0, -1, 2.0, True)),
+        *((([1], 2, 1, [k]), f"from 0 to 40, not {k}") for k in (-1, 41)),
+        (([1], 2, 1, range(41)), "all 41 tokens are banned"),
+    ]:
+        with pytest.raises(ValueError, match=said):
+            search_beams(reader, *arguments)
+    model.final_norm.scale.assign(np.full(24, np.nan))
+    with pytest.raises(ValueError, match="scores of the next token hold NaN or infinity"):
+        search_beams(reader, [1, 2], 2, 2)

@@ -1,8 +1,6 @@
 """`utils.models.augmentation`: what each method changes, what it never does, and bad input."""
 
 import functools
-import shutil
-import subprocess
 import unicodedata
 
 import numpy as np
@@ -273,15 +271,6 @@ def test_no_word_is_in_two_groups_and_no_group_is_of_two_minds(groups):
     for group in groups:
         signs = {np.sign(lexicon.get(word, 0)) for word in group}
         assert len(group) > 1 and not {1, -1} <= signs, group
-
-
-@pytest.mark.skipif(shutil.which("hunspell") is None, reason="hunspell is not installed")
-def test_hunspell_knows_every_word(groups):
-    command = ["hunspell", "-d", "en_US", "-i", "utf-8", "-l"]
-    words = "\n".join([*(word for group in groups for word in group), "tedios"])
-    done = subprocess.run(command, input=words, capture_output=True, encoding="utf8")
-    assert not done.returncode and "Can't open" not in done.stderr, "install hunspell-en-us"
-    assert done.stdout.split() == ["tedios"]
 
 
 def test_the_loader_gives_the_others_of_the_group(groups):

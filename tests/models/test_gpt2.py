@@ -53,7 +53,8 @@ def test_published_sizes_have_their_parameters(size, count):
 @pytest.mark.parametrize(
     "sizes",
     [{"num_heads": 5}, {"num_layers": 0}, {"hidden_dim": 7.5}, {"vocabulary_size": True}]
-    + [{"dropout": 1.0}, {"dropout": "0.1"}, {"initializer_range": -1.0}],
+    + [{"dropout": 1.0}, {"dropout": "0.1"}]
+    + [{"initializer_range": r} for r in (-1.0, np.inf, np.nan, True, "0.02")],
 )
 def test_impossible_sizes_are_refused(sizes):
     with pytest.raises(ValueError, match="must be a"):
@@ -135,8 +136,9 @@ def test_surprise_counts_every_token_once(model, length, stride):
 
 @pytest.mark.parametrize(
     ("token_ids", "settings", "said"),
-    [(np.arange(30), {"stride": s}, f"from 1 to 24; got 30 .* {s}") for s in (25, 0, -1, 2.5)]
+    [(np.arange(30), {"stride": s}, f"1 to 24, not {s}") for s in (25, 0, -1, 2.5, 2.0, True)]
     + [
+        *((np.arange(30), {"batch_size": n}, f"at least 1, not {n}") for n in (0, -1, True, 2.0)),
         (np.arange(1), {}, "2 tokens or more to predict one.*; got 1 tokens"),
         (np.array([0, 41]), {}, "from 0 to 40, not 41"),
         (np.array([0, -1]), {}, "from 0 to 40, not -1"),
@@ -147,6 +149,13 @@ def test_surprise_counts_every_token_once(model, length, stride):
 def test_a_text_that_cannot_be_measured_is_refused(model, token_ids, settings, said):
     with pytest.raises(ValueError, match=said):
         gpt2.compute_token_bits(model, token_ids, **settings)
+
+
+def test_scores_that_are_no_numbers_measure_nothing(model, monkeypatch):
+    logits = model.compute_logits
+    monkeypatch.setattr(model, "compute_logits", lambda x: np.nan * logits(x))
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        gpt2.compute_token_bits(model, np.arange(9))
 
 
 def test_a_constant_added_to_all_scores_changes_no_text(model, monkeypatch):

@@ -43,7 +43,9 @@ def test_smollm2_has_its_parameters():
     "sizes",
     [{"num_heads": 5}, {"num_layers": 0}, {"num_key_value_heads": 2}, {"hidden_dim": 27}]
     + [{"hidden_dim": 7.5}, {"vocabulary_size": True}, {"rope_base": 0.0}, {"epsilon": -1.0}]
-    + [{"rope_base": np.inf}, {"initializer_range": -1.0}, {"tie_embeddings": "no"}],
+    + [{"rope_base": np.inf}, {"initializer_range": -1.0}, {"tie_embeddings": "no"}]
+    + [{"epsilon": e} for e in (np.inf, np.nan, True, "1e-5")]
+    + [{"rope_base": "1e4"}],
 )
 def test_impossible_sizes_are_refused(sizes):
     with pytest.raises(ValueError, match="must be"):

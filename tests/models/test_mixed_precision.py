@@ -12,7 +12,6 @@ from utils.decoding.beam_search import BeamSearch
 from utils.decoding.sampling import Generator, build_generator
 from utils.decoding.streaming import StepGenerator
 from utils.decoding.translation import build_beam_decoder, build_prefix_decoder
-from utils.models.rnn import compute_gradient_by_distance
 from utils.models.saving import use_dtype_policy
 from utils.models.seq2seq import CrossAttention
 
@@ -93,7 +92,7 @@ def test_a_model_writes_what_is_best_in_float32(name, generator, policy):
 
 
 @pytest.mark.parametrize("policy", MIXED)
-def test_recurrent_network_writes_and_has_gradients(policy):
+def test_recurrent_network_writes(policy):
     (model, *_), (exact, *_) = build("gru", policy), build("gru", "float32")
     given = np.pad(READ[:, 1:3].T, ((0, 4), (0, 0)), constant_values=-1)
     noise = np.zeros((6, 4, exact.output_shape[-1]), "float32")
@@ -101,8 +100,6 @@ def test_recurrent_network_writes_and_has_gradients(policy):
     (logits,) = to_numpy(exact(found[:, :-1]))
     chosen = np.take_along_axis(logits, found[:, 1:, None], axis=-1)[..., 0]
     assert (logits.max(axis=-1) - chosen)[:, 1:].max() < ATOL[policy] * np.abs(logits).max()
-    gradients, wanted = (compute_gradient_by_distance(m, READ) for m in (model, exact))
-    np.testing.assert_allclose(gradients, wanted, atol=3 * ATOL[policy] * wanted.max())
 
 
 @pytest.mark.parametrize("policy", ATOL)

@@ -69,6 +69,8 @@ def test_other_minor_version_is_said_and_read(folder, capsys):
     [
         ({"kind": "parser"}, "kind is one of model, .* not 'parser'"),
         ({"labels": ["a", "b", "c"]}, "tells 2 classes apart"),
+        *(({"labels": names}, "list of different names") for names in ("ab", ["a", "a"])),
+        *(({"threshold": t}, f"threshold must be a number, not {t}") for t in (np.nan, True)),
         ({"vocabulary": None}, "give the vocabulary or the tokenizer"),
         ({"vocabulary": [*WORDS, 7]}, "holds 7, which is no string"),
         ({"sequence_length": None, "length": 8}, "unexpected keyword argument 'length'"),
@@ -126,7 +128,13 @@ def test_labels_and_threshold(classifier, folder):
         ("translator", lambda served: served.translate([7]), r"texts\[0\] is 7"),
         ("gru", lambda served: served.generate("aZ"), "never seen the character 'Z'"),
         ("gru", lambda served: served.generate(""), "at least one character"),
+        *(("gru", lambda s, n=n: s.generate("a", max_new_tokens=n), "least 1") for n in (0, True)),
         ("gpt2", lambda served: served.generate(""), "at least one token"),
+        (
+            "word_model",
+            lambda served: served.predict(["[MASK]"], count=-1),
+            "count must be a whole",
+        ),
         ("word_model", lambda served: served.predict(["film"]), r"no \[MASK\] in the 8 tokens"),
     ],
 )

@@ -196,6 +196,10 @@ DAMAGED = {
     "scaled": (dict, {"rope_scaling": {"rope_type": "llama3"}}, "rope_scaling is"),
     "scaled anew": (dict, {"rope_parameters": {"rope_type": "yarn"}}, "rope_scaling is"),
     "bias": (dict, {"attention_bias": True}, "attention_bias is True, not False"),
+    "no dropout here": (dict, {"attention_dropout": 0.1}, "attention_dropout is 0.1, not 0"),
+    "no heads": (dict, {"num_key_value_heads": 0}, "must be a whole number above 0"),
+    "no turns": (dict, {"rope_theta": 0}, "rope_base must be above 1"),
+    "no size": (dict, {"head_dim": 0}, "head_dim is 0, not 4"),
     "head size": (dict, {"head_dim": 8}, "head_dim is 8, not 4"),
     "other model": (dict, {"model_type": "gpt2"}, "model_type is 'gpt2', not 'llama'"),
     "tied how?": (dict, {"tie_word_embeddings": "false"}, "tie_embeddings must be True or False"),
@@ -257,6 +261,14 @@ def test_damaged_files_are_refused(tmp_path):
     (twice / "model.safetensors").write_bytes(header)
     with pytest.raises(CheckpointError, match="layers.0.input_layernorm.weight' is there twice"):
         smollm2.load_llama(twice)
+    content = (weights := write_folder(folder) / "model.safetensors").read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    header[KEY]["data_offsets"][1] -= 4  # half of another array would be read
+    header = json.dumps(header).encode().ljust(size)
+    weights.write_bytes(len(header).to_bytes(8, "little") + header + content[8 + size :])
+    with pytest.raises(CheckpointError, match="k_proj.weight' has another size than its shape"):
+        smollm2.load_llama(folder)
     (folder / "config.json").write_text("{")
     with pytest.raises(CheckpointError, match="no whole config.json"):
         smollm2.load_llama(folder)
@@ -372,8 +384,34 @@ def test_the_template_is_that_of_the_file(kept):
         wanted = template.render(messages=messages, add_generation_prompt=True)
         assert smollm2.format_chat(messages) == wanted
     for wrong in ({"role": "tool", "content": ""}, {"role": "user", "content": "a<|im_end|>"}):
-        with pytest.raises(ValueError, match="a turn is of system, user, assistant"):
+        with pytest.raises(ValueError, match="a turn is "):
             smollm2.format_chat([wrong])
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [[], ["Hello"], {"role": "user", "content": "Hello"}, [{"role": "user"}], [CHAT]]
+    + [[{"role": "user", "content": c}] for c in (None, ["Hello"], 5)]
+    + [[CHAT[0] | {"name": "Ann"}]],
+)
+def test_what_is_no_dialogue_is_refused(messages):
+    with pytest.raises(ValueError, match="a turn is|at least one turn"):
+        smollm2.format_chat(messages)
+
+
+def test_a_vocabulary_that_contradicts_itself_is_refused(tmp_path):
+    checkpoint = smollm2.GGUFFile(write_gguf(tmp_path / "small.gguf"))
+    key, facts = "tokenizer.ggml.", checkpoint.facts
+    facts |= {f"{key}model": "gpt2", f"{key}pre": "smollm", f"{key}tokens": ["a", "b", "a"]}
+    with pytest.raises(CheckpointError, match="lacks tokenizer.ggml.merges"):
+        checkpoint.read_tokenizer()
+    facts |= {f"{key}merges": [], f"{key}token_type": [1, 1, 1]}
+    with pytest.raises(CheckpointError, match="3 tokens, 2 of them different"):
+        checkpoint.read_tokenizer()
+    path = write_gguf(tmp_path / "twice.gguf", facts={"llama.x": 1, "llama.y": 2})
+    path.write_bytes(path.read_bytes().replace(b"llama.y", b"llama.x"))
+    with pytest.raises(CheckpointError, match="'llama.x' is there twice"):
+        smollm2.GGUFFile(path)
 
 
 def test_logits_and_text_are_those_of_transformers(smol, kept):

@@ -21,7 +21,8 @@ sys.path.insert(0, str(ROOT))
 
 from tools.notebook_rules import get_tags, pick, read_cells  # noqa: E402
 
-QUICK = "not interrupted and not learns_to"  # the other tests call every copy
+# The other tests call every copy. A copy need not refuse all that its twin in `utils` refuses.
+QUICK = "not interrupted and not learns_to and not utils_refuses"
 Definition = ast.FunctionDef | ast.ClassDef
 # What no test calls: copy and twin get the same tiny input.
 EMBEDDINGS = [keras.layers.Embedding(5, 1) for _ in range(2)]

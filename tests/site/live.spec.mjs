@@ -1,5 +1,6 @@
 // The live models in a browser, against what Keras and the `tokenizers` library say (build/live).
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus, loadavg } from "node:os";
 import { gzipSync } from "node:zlib";
 
 import { expect, test } from "@playwright/test";
@@ -31,19 +32,23 @@ test.beforeEach(({ page, baseURL }) => {
 test.afterEach(() => expect(complaints).toEqual([]));
 
 const packed = () => requests.filter((url) => url.includes(".packed.js")).map((url) => url.split("/").pop());
+const PAGES = { start: "index", sentiment: "live/sentiment", next_token: "live/next_token", tokenizer: "live/tokenizer", translation: "live/translation" };
 const demo = (page) => page.locator("[data-live]");
 const ready = (page) => expect(demo(page)).toHaveAttribute("data-state", "ready", { timeout: 60_000 });
 
 for (const [name, megabytes, loaded] of [
+  ["start", 10, ["runtime.packed.js", "sentiment.packed.js"]],
   ["sentiment", 10, ["runtime.packed.js", "sentiment.packed.js"]],
+  ["translation", 14, ["runtime.packed.js", "translation.packed.js"]],
   ["next_token", 20, ["gpt2.packed.js", "runtime.packed.js"]],
   ["tokenizer", 10, ["tokenizers.packed.js"]],
 ]) {
   test(`${name}: nothing is loaded before the first click; keys suffice`, async ({ page }) => {
-    await page.goto(`live/${name}.html`);
+    await page.goto(`${PAGES[name]}.html`);
     await page.waitForTimeout(500);
     expect(packed()).toEqual([]);
     await expect(demo(page)).toContainText("stays in this browser");
+    const promised = (await demo(page).locator("output").textContent()).match(/loads ([\d.]+) MB/)[1];
     const button = page.locator("[data-live] button").first();
     await button.focus();
     await page.keyboard.press("Enter");
@@ -53,6 +58,9 @@ for (const [name, megabytes, loaded] of [
       const sizes = responses.filter((each) => each.url().startsWith("http")).map((each) => each.body());
       const total = (await Promise.all(sizes)).reduce((sum, body) => sum + body.length, 0) / 1e6;
       console.log(name, "first answer with runtime and page:", total.toFixed(2), "MB");
+      const scripts = responses.filter((each) => each.url().includes(".packed.js")).map((each) => each.body());
+      const loads = (await Promise.all(scripts)).reduce((sum, body) => sum + body.length, 0) / 1e6;
+      expect(Math.abs(loads - promised), `${loads} MB`).toBeLessThan(0.6);
       expect(total).toBeGreaterThan(1);
       expect(total).toBeLessThan(megabytes);
     }
@@ -62,17 +70,18 @@ for (const [name, megabytes, loaded] of [
   });
 }
 
-for (const name of ["sentiment", "next_token", "your_model"]) {
+for (const name of ["index", "live/sentiment", "live/next_token", "live/translation", "live/your_model"]) {
   test(`${name}: without WebAssembly a sentence points to the stored example`, async ({ page }) => {
     await page.addInitScript(() => delete globalThis.WebAssembly);
-    await page.goto(`live/${name}.html`);
+    await page.goto(`${name}.html`);
     await expect(page.locator("[data-live] output").first()).toContainText("no WebAssembly");
-    await expect(page.locator("table").last()).toBeVisible();
+    const stored = name === "index" ? ".start-live > :last-child table" : "table";
+    await expect(page.locator(stored).last()).toBeVisible();
     expect(packed()).toEqual([]);
   });
 }
 
-for (const name of ["sentiment", "next_token", "tokenizer"]) {
+for (const name of ["sentiment", "next_token", "tokenizer", "translation"]) {
   for (const [kind, text] of Object.entries(ODD)) {
     test(`${name}: survives ${kind} input`, async ({ page }) => {
       await page.goto(`live/${name}.html`);
@@ -114,8 +123,12 @@ test("sentiment: a word is judged by leaving it out; the stored answers hold", a
     const { probability, moves } = await explain("It is not good.");
     return [probability, moves, (await explain("It is good.")).probability];
   });
-  expect(Math.abs(whole - without - moves[2])).toBeLessThan(1e-6);
-  expect(moves[2]).toBeLessThan(-0.1); // "not"
+  const odds = (p) => p / (1 - p);
+  expect(Math.abs(Math.exp(moves[2]) - odds(whole) / odds(without))).toBeLessThan(1e-4);
+  expect(moves[2]).toBeLessThan(-1); // "not"
+  const colours = await page.evaluate(async () => (await document.querySelector("[data-live]").explain("A warm, funny and clever film.")).moves);
+  expect(Math.max(...colours)).toBeGreaterThan(0.2); // also where the network is sure
+  expect(await page.evaluate(async () => Math.min(...(await document.querySelector("[data-live]").explain("A warm, funny and clever film.")).without))).toBeGreaterThan(0.99);
   const stored = await page.locator("#stored-answers tbody tr").all();
   expect(stored.length).toBeGreaterThan(3);
   for (const row of stored) {
@@ -123,6 +136,67 @@ test("sentiment: a word is judged by leaving it out; the stored answers hold", a
     await page.locator("textarea").fill(text);
     await expect(page.locator("output")).toHaveText(`${answer} praise`);
   }
+});
+
+test("the start page judges as the page of the model does", async ({ page }) => {
+  await page.goto("index.html");
+  await page.getByRole("button", { name: "Judge this sentence" }).click();
+  await ready(page);
+  const stored = page.locator(".start-live > :last-child td");
+  await expect(page.locator("[data-live] output")).toHaveText(`${await stored.nth(1).textContent()} praise`);
+  await expect(page.locator("textarea")).toHaveValue(await stored.nth(0).textContent());
+});
+
+test("translation: ids, words, scores and attention are those of Keras, on 200 texts", async ({ page }) => {
+  await page.goto("live/translation.html");
+  await page.locator("textarea").fill("She sleeps.");
+  await ready(page);
+  const { texts, token_ids, written, logits, weights } = readExpected("translation");
+  const found = await page.evaluate(async (texts) => {
+    const { look, model } = document.querySelector("[data-live]");
+    const found = [];
+    for (const text of texts) {
+      const { tokens, ids, weights, outputs } = await look(text);
+      const [last] = outputs;
+      found.push({ token_ids: model.encode(tokens), ids, weights, logits: last ? Array.from(last.data.slice(-last.dims[2])) : [] });
+    }
+    return found;
+  }, texts);
+  expect(texts.length).toBe(200);
+  let [largest, count] = [0, 0];
+  found.forEach((each, i) => {
+    expect(each.token_ids).toEqual(token_ids[i]);
+    if (!token_ids[i].length) return;
+    expect(each.ids).toEqual(written[i]);
+    largest = Math.max(largest, difference(each.logits, logits[i]), difference(each.weights.flat(), weights[i].flat()));
+    expect(each.weights.flat().length).toBe(weights[i].flat().length);
+    count += 1;
+  });
+  expect(count).toBeGreaterThan(190);
+  expect(largest).toBeLessThan(1e-4);
+  console.log("translation: largest difference of a score or a weight", largest);
+});
+
+test("translation: lines, tables and stored answers; words it has never seen are named", async ({ page }) => {
+  await page.goto("live/translation.html");
+  await page.getByRole("button", { name: "Are the actors very polite?" }).click();
+  await ready(page);
+  const rows = await page.locator("#stored-answers tbody tr").all();
+  expect(rows.length).toBe(6);
+  for (const row of rows) {
+    const [english, french] = await row.locator("td").allTextContents();
+    await page.locator("textarea").fill(english);
+    await expect(page.locator("output")).toHaveText(french.replaceAll("’", "'")); // set by Sphinx
+  }
+  await expect(page.locator(".live-note")).toContainText("has never seen dragon, homework");
+  await page.getByRole("button", { name: "He didn't miss the plane." }).click();
+  await expect(page.locator(".live-note")).toBeEmpty();
+  const size = await page.locator("[data-live] details tbody tr").count();
+  expect(await page.locator(".live-lines text").count()).toBe(size + 6);
+  expect(await page.locator(".live-lines line").count()).toBeGreaterThan(size - 1);
+  await page.locator("[data-live] summary").click();
+  const shares = await page.locator("[data-live] details tbody tr").first().locator("td").allTextContents();
+  expect(Math.abs(shares.reduce((sum, each) => sum + parseFloat(each), 0) - 100)).toBeLessThan(0.5);
 });
 
 test("next token: ids and scores are those of Keras, on 200 texts; read at once or one by one", async ({ page }) => {
@@ -291,41 +365,50 @@ test("your model: broken and hostile files get a sentence, and a good one opens 
   await expect(opened(page)).toContainText("Opened");
 });
 
-// With LIVE_MEASURE=1: medians of five fresh pages, for the tables of the pages.
-test("measure", async ({ page, browser, baseURL }) => {
-  test.skip(!process.env.LIVE_MEASURE, "LIVE_MEASURE=1 measures");
+// With LIVE_MEASURE=1: five fresh pages of each, their medians for the tables of the pages.
+test("measure", async ({ browser, baseURL }, { project }) => {
+  test.skip(!process.env.LIVE_MEASURE || project.name !== "server", "LIVE_MEASURE=1 measures");
   test.setTimeout(600_000);
-  const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1];
-  const rows = {};
-  const script = `${process.env.LIVE_MEASURE}/_static/live/gpt2.packed.js`;
+  const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
+  const [cpu] = cpus();
+  const rows = { browser: `Chromium ${browser.version()}`, machine: `${cpus().length} cores of ${cpu.model.trim()} that had other work (load ${loadavg()[0].toFixed(0)})`, date: new Date().toISOString().slice(0, 10) };
+  const script = "build/site/_static/live/gpt2.packed.js";
   const int8 = () => {
     const model = gzipSync(readFileSync(`${BUILD}/gpt2.int8.onnx`)).toString("base64");
     return readFileSync(script, "utf8").replace(/("model.onnx": ")[^"]*/, (_, start) => start + model);
   };
-  for (const name of ["sentiment", "tokenizer", "next_token", "next_token int8"]) {
-    if (name.endsWith("int8") && baseURL.startsWith("file")) continue;
+  for (const name of ["sentiment", "tokenizer", "translation", "next_token", "next_token_int8"]) {
     const found = [];
     for (let n = 0; n < 5; n++) {
       const context = await browser.newContext({ baseURL });
       const fresh = await context.newPage();
       if (name.endsWith("int8")) await fresh.route("**/gpt2.packed.js", (route) => route.fulfill({ body: int8() }));
-      await fresh.goto(`live/${name.split(" ")[0]}.html`);
+      await fresh.goto(`live/${name.replace("_int8", "")}.html`);
       found.push(await fresh.evaluate(async () => {
         const root = document.querySelector("[data-live]");
-        const begin = performance.now();
-        root.querySelector("textarea").dispatchEvent(new Event("input", { bubbles: true }));
-        while (root.dataset.state !== "ready" || /Loading/.test(root.querySelector("output").textContent))
-          await new Promise((resolve) => setTimeout(resolve, 5));
-        const load = performance.now() - begin;
-        let rate = 0;
-        const again = performance.now();
-        if (root.write) rate = 100 / ((await root.write("ROMEO:", 100, () => true, (p) => p.indexOf(Math.max(...p)), again), performance.now() - again) / 1000);
-        else if (root.explain) rate = (await root.explain("A warm, funny and clever film."), performance.now() - again);
-        return [load, rate];
+        const output = root.querySelector("output");
+        const time = async (work) => {
+          const begin = performance.now();
+          await work();
+          return performance.now() - begin;
+        };
+        const load = await time(async () => {
+          root.querySelector("textarea").dispatchEvent(new Event("input", { bubbles: true }));
+          while (root.dataset.state !== "ready" || /Loading|^Click/.test(output.textContent))
+            await new Promise((resolve) => setTimeout(resolve, 5));
+        });
+        if (root.write) {
+          const best = (p) => p.indexOf(Math.max(...p));
+          return { load: load / 1000, rate: 100_000 / (await time(() => root.write("ROMEO:", 100, () => true, best))) };
+        }
+        const ask = root.explain ?? root.look;
+        return { load: load / 1000, ...(ask && { answer: await time(() => ask(root.querySelector("textarea").value)) }) };
       }));
       await context.close();
     }
-    rows[name] = { load_ms: Math.round(median(found.map(([load]) => load))), rate: median(found.map(([, rate]) => rate)) };
+    const keys = Object.keys(found[0]);
+    rows[name] = Object.fromEntries(keys.map((key) => [key, median(found.map((each) => each[key]))]));
+    rows[name].runs = Object.fromEntries(keys.map((key) => [key, found.map((each) => each[key])]));
   }
-  console.log(JSON.stringify(rows));
+  writeFileSync("site/live/measured.json", `${JSON.stringify(rows, null, 1)}\n`);
 });

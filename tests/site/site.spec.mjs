@@ -64,6 +64,35 @@ test("links and anchors hold", async ({}, { project }) => {
   expect(dead).toEqual([]);
 });
 
+test("no page and no download quotes a text that may not be published", async ({}, { project }) => {
+  test.skip(project.name !== "files", "the pages are the same");
+  const LEAST = 6; // words of a text
+  const split = (text) => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  const texts = JSON.parse(readFileSync(`${site}../live/unquotable.json`, "utf8"));
+  const starts = new Map();
+  for (const words of texts.map(split).filter((words) => words.length >= LEAST)) {
+    const start = words.slice(0, LEAST).join(" ");
+    starts.set(start, [...(starts.get(start) ?? []), words.join(" ")]);
+  }
+  expect(starts.size).toBeGreaterThan(9000);
+  const unescape = { "&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&#x27;": "'", "\\n": " ", '\\"': '"' };
+  const find = (text) => {
+    const words = split(text.replace(/&(?:amp|lt|gt|quot|#39|#x27);|\\n|\\"/g, (code) => unescape[code]));
+    return words.flatMap((_, i) => {
+      const known = starts.get(words.slice(i, i + LEAST).join(" ")) ?? [];
+      return known.filter((whole) => `${words.slice(i, i + 120).join(" ")} `.startsWith(`${whole} `));
+    });
+  };
+  expect(find(`x ${texts[0]} y`).length).toBe(1);
+  const files = readdirSync(site, { recursive: true }).filter((name) => /\.(html|ipynb)$/.test(name));
+  expect(files.filter((name) => name.endsWith(".ipynb")).length).toBeGreaterThan(20);
+  for (const name of files) {
+    const text = readFileSync(site + name, "utf8");
+    expect([text, text.replace(/<[^>]*>/g, ""), text.replace(/<[^>]*>/g, " ")].flatMap(find), name).toEqual([]);
+  }
+  expect(readFileSync(`${site}notebooks/01_lstm_text_classification.html`, "utf8")).toContain("blame: […]");
+});
+
 test("pages are as wide as the screen, from 320 px to 4K", async ({ page }, { project }) => {
   test.skip(project.name !== "files", "the pages are the same");
   for (const width of [320, 768, 3840]) {

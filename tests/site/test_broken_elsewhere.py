@@ -245,7 +245,7 @@ def test_logits_and_labels_have_not_the_same_first_dimension():
     embed, score = layers.Embedding(4, 2), layers.Dense(4)
     with pytest.raises(ValueError, match="must have rank"):
         loss(token_ids, score(layers.LSTM(2)(embed(token_ids))))
-    model = build_language_model("LSTM", 4, embedding_dim=2, hidden_dim=2)
+    model = build_language_model(4, embedding_dim=2, hidden_dim=2)
     assert np.isfinite(float(loss(token_ids, model(token_ids))))
 
 

@@ -234,8 +234,8 @@ def test_stateful_network_learns_nothing_from_shuffled_batches():
     token_ids = random.integers(0, 5, 13)
     inputs, _ = make_streams(token_ids, 2, 3)  # two batches of two rows
     sizes = {"embedding_dim": 2, "hidden_dim": 3}
-    stateful = build_language_model("GRU", 5, batch_size=2, stateful=True, **sizes)
-    plain = build_language_model("GRU", 5, **sizes)
+    stateful = build_language_model(5, batch_size=2, stateful=True, **sizes)
+    plain = build_language_model(5, **sizes)
     plain.set_weights(stateful.get_weights())
     wanted = plain(token_ids[:12].reshape(2, 6))[:, 3:]
     stateful(inputs[:2])

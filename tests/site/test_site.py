@@ -3,11 +3,12 @@
 import ast
 import json
 import re
+import statistics
 import tomllib
 
 import pytest
 
-from tools import site, site_pages, site_reference
+from tools import site, site_pages, site_quotes, site_reference
 from tools.sync import ROOT, load_sources
 
 LESSONS = sorted(ROOT.glob("notebooks/*.ipynb"))
@@ -103,12 +104,38 @@ def test_figures_from_results_files_have_their_numbers(content):
     figures = tomllib.loads((ROOT / "site" / "figures.toml").read_text(encoding="utf8"))
     for number, its in figures.items():
         path = next(path for path in LESSONS if path.name[:2] == number)
-        shown = site.prepare_notebook(path, content)["cells"]
+        notebook = json.loads(path.read_text(encoding="utf8"))
+        shown = site.prepare_notebook(path, notebook, content)["cells"]
         folds = [c["source"] for c in shown if "numbers of this figure" in c["source"]]
         assert len(folds) == len({figure["code"] for figure in its})
         assert all(len(re.findall(r"\d\.\d", text)) > 3 for text in folds)
     with pytest.raises(ValueError, match="no figure of lesson 08"):
         site_pages.add_figure_data([], "08", content)
+
+
+def test_times_of_the_live_pages_are_medians_of_five_runs():
+    measured = json.loads((ROOT / "site" / "live" / "measured.json").read_text(encoding="utf8"))
+    demos = {name: each for name, each in measured.items() if isinstance(each, dict)}
+    for facts in demos.values():
+        for key, runs in facts["runs"].items():
+            assert len(runs) == 5 and facts[key] == statistics.median(runs)
+    pages = "".join(path.read_text("utf8") for path in ROOT.glob("site/live/*.md"))
+    assert set(re.findall(r"<!--= measured (\w+)\.", pages)) == set(demos)
+    assert re.findall(r"\d (?:s|ms)\b", pages) == []  # none is written by hand
+
+
+def test_outputs_lose_what_they_quote(tmp_path):
+    texts = ["Nobody who saw it will ever want to see it again.", "A feast!", "A very slow feast."]
+    (tmp_path / "texts.json").write_text(json.dumps(texts), encoding="utf8")
+    quotations = site_quotes.read_quotations(tmp_path / "texts.json")
+    shown = "0.1: nobody  who saw it\nwill ever want ...\n0.2: A very slow feast.\n0.3: a feast!\n"
+    cells = [{"outputs": [{"text": [shown]}, {"data": {"text/plain": texts[0], "image/png": "x"}}]}]
+    site_quotes.hide_in_notebook({"cells": cells}, quotations)
+    note = f"\n\n{site_quotes.NOTE}\n"
+    assert cells[0]["outputs"][0]["text"] == f"0.1: […]\n[…]\n0.2: […]\n0.3: a feast!{note}"
+    assert cells[0]["outputs"][1]["data"] == {"text/plain": f"[…]{note}", "image/png": "x"}
+    for text in ("Nobody who saw it will ever\n", "A very slow feast.\n", "", "0.5\n"):
+        assert site_quotes.hide_quotations(text, quotations) == text
 
 
 def test_the_reference_lists_every_public_function(tmp_path):

@@ -143,7 +143,6 @@ NUMBERS = [  # a card, what it says (… is a gap, | the end of a text) and the 
     ("D14", "|{:,}|", 4 * (1000 + 500)),
     ("D14", "a {} more", {3: "third"}[round(1 / (43.1 / 32.5 - 1))]),
     ("D19", "|{:.1f} kg|", 0.3 * 10 * 1.5 * 0.4),
-    ("D20", "|{:.0f} % reported, {:.0f} % real|", 100 * (30 + 4) / 40, 100 * 4 / 10),
     ("E01", "|{:.0f}|", 2 ** -np.log2([1 / 2, 1 / 4, 1 / 8]).mean()),
     ("E02", "|{}|", Fraction((Counter("dddr") & Counter("adrttd")).total(), 4)),  # first letters
     ("E03", "|About {:.2f}|", (0.9 - 0.82) / (1 - 0.82)),

@@ -14,7 +14,8 @@ LESSONS = [importlib.import_module(f"utils.teaching.checks.lesson_{n:02d}") for 
 read_masked = LESSONS[1].read_masked
 CHECKERS = {k: v for lesson in LESSONS for k, v in vars(lesson).items() if "check_" in k}
 CHOICES = {
-    "padding_cause": {"b": "Correct", " B ": "Correct", "a": "epochs", 2: "choose one"},
+    "padding_side": {"b": "Correct", " B ": "Correct", "a": "read last", "d": "an id", 2: "one of"},
+    "one_at_a_time": {"c": "Correct", "a": "in training", "b": "compiled loop", "d": "greedy"},
     "forgetting": {"c": "Correct", "a": "as many", "b": "new output", "d": "unlearn"},
     "padded_accuracy": {"b": "Correct", "a": "padding", "d": "n-grams"},
     "cold_draw": {"b": "Correct", "a": "real chance", "c": "no probability", "d": "sum"},
@@ -25,6 +26,11 @@ CHOICES = {
     "positions_read": {"b": "Correct", "a": "grows", "c": "prompt, too", "d": "never read"},
     "test_hides_all": {"c": "Correct", "a": "anew", "b": "alike", "d": "the same"},
 }
+
+
+def step(w, b, x, y, rate, *, sign=-1, mean=np.mean):
+    error = 1 / (1 + np.exp(-(x @ w + b))) - y
+    return w + sign * rate * mean(error[:, None] * x, axis=0), b + sign * rate * mean(error)
 
 
 def overlaps(gold, guess):
@@ -116,14 +122,19 @@ def hide_neighbours(tokens, chosen):
 
 
 ANSWERS = {
-    "steps": [
-        (48, "Correct"),
-        (16, "that is one epoch"),
-        (45, "the smaller last one too"),
-        (192, "epochs times batch size"),
-        (3000, "not one sentence"),
-        (7, "15 batches of 64, and a rest"),
-        ("48", "a number is asked for"),
+    "step": [
+        (step, "Correct"),
+        (lambda *given: step(*given, sign=1), "along the gradient"),
+        (lambda *given: step(*given, mean=np.sum), "sum over the sentences"),
+        (lambda w, b, x, y, rate: step(w, b, x, y, 1.0), "by the learning rate"),
+        (lambda w, b, *given: (step(w, b, *given)[0], b), "b has not changed"),
+        (lambda w, b, *given: (w, step(w, b, *given)[1]), "the weights have not changed"),
+        (lambda *given: (given[0] + step(*given)[1] - given[1], step(*given)[1]), "own gradient"),
+        (lambda *given: (step(*given)[0], step(*given, mean=np.sum)[1]), "b changes by the sum"),
+        (lambda *given: (step(*given, mean=np.sum)[0], step(*given)[1]), "w changes by the sum"),
+        (lambda w, b, x, y, rate: (w + 9, b), "expected w"),
+        (lambda w, b, x, y, rate: w + 1, "return two things"),
+        (lambda w, b, x, y, rate: (w, b), "Not done yet"),
     ],
     "loss": [
         (lambda p, y: -np.log(np.where(y == 1, p, 1 - p)).mean(), "Correct"),
@@ -163,6 +174,21 @@ ANSWERS = {
         (lambda s, m: np.where(m[:, :, None], s, -9).max(axis=1), "the largest value"),
         (lambda s, m: np.array([s[0, 2], s[1].mean(axis=0)]), "`mask` is True on the real words"),
         (lambda s, m: np.zeros((2, 2)), "expected"),
+    ],
+    "bits_per_byte": [
+        (lambda nats, text: nats.sum() / np.log(2) / len(text.encode()), "Correct"),
+        (lambda nats, text: nats.sum() / len(text.encode()), "still in nats"),
+        (lambda nats, text: nats.sum() / np.log(2) / len(text), "the dash takes three"),
+        (lambda nats, text: nats.sum() * np.log(2) / len(text), "you multiplied"),
+        (lambda nats, text: nats.sum() / np.log(2), "divide by its bytes"),
+        (lambda nats, text: 1.0, "over 3 bytes 1.333"),
+    ],
+    "keep_min_p": [
+        (lambda p, share: p * (p >= share * p.max()) / p[p >= share * p.max()].sum(), "Correct"),
+        (lambda p, share: p * (p >= share) / p[p >= share].sum(), "not `min_p` itself"),
+        (lambda p, share: p * (p >= share * p.max()), "divide by its sum"),
+        (lambda p, share: p[:2], "must have the shape"),
+        (lambda p, share: p, "expected [8/9"),
     ],
     "is_match": [
         (overlaps, "the types differ"),

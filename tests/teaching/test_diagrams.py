@@ -12,9 +12,10 @@ from matplotlib.textpath import TextPath
 
 from utils.data.tokenizers import encode_bpe, train_bpe
 from utils.models.layers import MaskedMaxPooling1D
+from utils.models.llama import LlamaBlock, LlamaConfig
 from utils.models.transformer import DecoderBlock, EncoderBlock, make_causal_mask
 from utils.runtime import ROOT
-from utils.teaching import diagrams
+from utils.teaching import diagrams, overview
 from utils.teaching.canvas import SHADES, WIDTH, Canvas, measure
 from utils.teaching.diagrams import Step
 
@@ -22,6 +23,10 @@ WORDS = ["the", "film", "is", "not", "bad"]
 PADDED, MASK = [*WORDS, "pad", "pad"], [1, 1, 1, 1, 1, 0, 0]
 ENGLISH, FRENCH = ["the", "red", "house"], ["la", "maison", "rouge"]
 WEIGHTS = [[0.9, 0.05, 0.05], [0.1, 0.1, 0.8], [0.04, 0.86, 0.1]]
+EXAMPLES = [
+    ("The capital of Australia is", ("Writer", "10 weights"), "a next word, again and again"),
+    ("It is not good.", ("Classifier", "1,000,000 weights"), "praise"),
+]
 # The arrow from 01 to 04 has to pass beside 05.
 PASSING = {"00": [], "01": [], "02": ["00"], "03": ["02"], "04": ["01", "03"], "05": ["00"]}
 MERGES = [("l", "o"), ("e", "s"), ("x", "y"), ("lo", "w"), ("es", "t")]
@@ -68,8 +73,10 @@ def drawn(classifier):
     words = ["one", "of", "the", "best", "films", "this", "year"]
     return {
         "model": diagrams.draw_model(steps, title="A classifier", mask=MASK),
+        "examples": overview.draw_examples(EXAMPLES, title="Three models"),
         "unrolled": diagrams.draw_unrolled(PADDED, 64, mask=MASK),
         "unrolled GRU": diagrams.draw_unrolled(WORDS, 64, cell="GRU"),
+        "streams": diagrams.draw_streams([["If", "it", "be", "so"], ["a", "b", "c", "d"]], 1),
         "LSTM": diagrams.draw_lstm_cell(50, 64),
         "convolution": diagrams.draw_convolution(words, 3, 100),
         "values": diagrams.draw_convolution(WORDS, 3, 8, values=[0.5, -2.25, 0.1]),
@@ -83,6 +90,9 @@ def drawn(classifier):
         "decoder block": diagrams.draw_transformer_block(
             1024, 16, 4096, causal=True, cross=True, pre_norm=False
         ),
+        "Llama block": diagrams.draw_transformer_block(
+            576, 9, 1536, causal=True, num_key_value_heads=3
+        ),
         "causal mask": diagrams.draw_mask(causal, WORDS, WORDS, title="Causal mask"),
         "padding mask": diagrams.draw_mask(MASK, PADDED, ["mask"], title="Padding mask"),
         "batch": diagrams.draw_mask(
@@ -91,8 +101,8 @@ def drawn(classifier):
         "merges": diagrams.draw_merge_tree("lowest", MERGES),
         "tokens": diagrams.draw_tokens(["The", " film", "s", "\n", "日本"] * 7, title="Tokens"),
         "ids": diagrams.draw_tokens(["The", " film", "s"], [464, 2646, 82], title="Tokens"),
-        "map": diagrams.draw_map(*read_course()),
-        "passing": diagrams.draw_map(dict.fromkeys(PASSING, "A title"), PASSING),
+        "map": overview.draw_map(*read_course()),
+        "passing": overview.draw_map(dict.fromkeys(PASSING, "A title"), PASSING),
     }
 
 
@@ -160,7 +170,8 @@ def sample_lines(diagram):
 
 
 CASES = [
-    *("model", "unrolled", "unrolled GRU", "LSTM", "convolution", "values", "translation"),
+    *("examples", "model", "unrolled", "unrolled GRU", "streams", "LSTM", "convolution", "values"),
+    "translation",
     *("two directions", "translation, attention", "attention", "block", "decoder block"),
     *("causal mask", "padding mask", "batch", "merges", "tokens", "ids", "map", "passing"),
 ]
@@ -237,6 +248,16 @@ def test_the_numbers_of_a_model_are_shown(drawn, classifier):
     assert len(masked) == 2 * (1 + 1 + 1 + 4 + 4)  # words, ids, mask, and two rows of vectors
 
 
+def test_each_example_stands_beside_its_model(drawn):
+    diagram = drawn["examples"]
+    assert "'It is not good.' goes into Classifier, 1,000,000 weights: praise" in diagram.alt
+    left, middle, right = find_rectangles(diagram)[3:]
+    assert left[1::2] == middle[1::2] == right[1::2]  # one row
+    said = [text for text, box in zip(list_texts(diagram), find_extents(diagram), strict=True)
+            if overlap(box, middle)]  # fmt: skip
+    assert said == ["Classifier", "1,000,000 weights"]
+
+
 def test_a_masked_step_copies_its_state(drawn):
     states = [each for each in list_texts(drawn["unrolled"]) if re.fullmatch("h[₁-₉]", each)]
     assert states == ["h₁", "h₂", "h₃", "h₄", "h₅", "h₅", "h₅"]
@@ -247,6 +268,16 @@ def test_a_masked_step_copies_its_state(drawn):
     left = diagrams.draw_unrolled(["pad", *WORDS], 3, mask=[0, 1, 1, 1, 1, 1])
     states = [each for each in list_texts(left) if re.fullmatch("h[₀-₉]", each)]
     assert states == ["h₀", "h₀", "h₁", "h₂", "h₃", "h₄", "h₅"]  # the first is the start
+
+
+def test_the_state_goes_on_and_the_gradient_stops_at_the_border():
+    streams = [["If", "music", "be", "the", "food"], ["To", "be", ",", "or", "not"]]
+    diagram = diagrams.draw_streams(streams, 2)
+    points = [re.findall(r"[\d.]+", head.get("points")) for head in read(diagram, "polygon")]
+    heads = np.array(points, dtype=float).reshape(-1, 3, 2)  # the tip, then two corners
+    flat = heads[heads[:, 1, 0] == heads[:, 2, 0]]
+    right = int((flat[:, 0, 0] > flat[:, 1, 0]).sum())
+    assert (right, len(flat) - right) == (2 * 3, 2 * 2)  # to each next token, and back in each part
 
 
 def test_an_lstm_has_the_weights_that_the_diagram_says(drawn):
@@ -265,20 +296,24 @@ def test_a_convolution_has_the_windows_and_the_maximum_of_keras(drawn):
     assert f"largest: {float(pooled[0, 0]):g}" in texts and "−2.25" in texts
 
 
-@pytest.mark.parametrize("name", ["block", "decoder block"])
+@pytest.mark.parametrize("name", ["block", "decoder block", "Llama block"])
 def test_a_block_has_the_weights_that_the_diagram_says(name):
     x = np.zeros((1, 3, 24))
     if name == "block":
         block, diagram = EncoderBlock(24, 4, 40), diagrams.draw_transformer_block(24, 4, 40)
         block(x)
-        parts = [block.attention, block.think]
+        parts = [[block.attention], [block.think]]
+    elif name == "Llama block":
+        block = LlamaBlock(LlamaConfig(9, 16, 24, 1, 4, 2, 40))
+        diagram = diagrams.draw_transformer_block(24, 4, 40, causal=True, num_key_value_heads=2)
+        parts = [[block.attention], [block.gate_and_up, block.down]]
     else:
         block = DecoderBlock(24, 4, 40)
         diagram = diagrams.draw_transformer_block(24, 4, 40, causal=True, cross=True)
         block(x, x)
-        parts = [block.attention, block.cross_attention, block.think]
+        parts = [[block.attention], [block.cross_attention], [block.think]]
     told = re.findall(r"([\d,]+) weights", diagram.alt)
-    assert told == [f"{part.count_params():,}" for part in parts]
+    assert told == [f"{sum(layer.count_params() for layer in part):,}" for part in parts]
     assert diagram.alt.count("4 heads of 6 numbers") == len(parts) - 1
     assert list_texts(diagram).count("(B, T, 24)") == 2
 
@@ -319,7 +354,7 @@ def test_the_map_has_all_lessons_and_only_needed_arrows(drawn):
     titles, needs = read_course()
     assert set(titles) <= set(list_texts(drawn["map"]))
     small = {"00": [], "01": ["00"], "02": ["00", "01"], "03": ["00"], "04": ["03", "02"]}
-    diagram = diagrams.draw_map(dict.fromkeys(small, "A title"), small)
+    diagram = overview.draw_map(dict.fromkeys(small, "A title"), small)
     assert "02 needs 01," in diagram.alt  # 01 needs 00, so that 02 needs no arrow of its own
     assert len(read(diagram, "polygon")) == 5
 
@@ -339,6 +374,8 @@ def test_a_box_refuses_text_that_touches_its_edge():
     [
         (lambda: diagrams.draw_unrolled(["word"] * 30, 8), "room for 1 to"),
         (lambda: diagrams.draw_unrolled([], 8), "room for 1 to"),
+        (lambda: diagrams.draw_streams([["a", "b", "c", "d"]], 2), "a multiple of 2 tokens"),
+        (lambda: diagrams.draw_streams([["a", "b", "c"], ["a"]], 2), "each stream needs"),
         (lambda: diagrams.draw_unrolled(["incomprehensibilities", "a"] * 3, 8), "shorten it"),
         (lambda: diagrams.draw_tokens(["a"] * 201, title="t"), "1 to 200"),
         (lambda: diagrams.draw_tokens(["a"], [1, 2], title="t"), "2 ids"),
@@ -353,11 +390,11 @@ def test_a_box_refuses_text_that_touches_its_edge():
         (lambda: diagrams.draw_attention(ENGLISH, FRENCH, np.ones((3, 3)), title="t"), "the sum 1"),
         (lambda: diagrams.draw_transformer_block(64, 5, 8), "5 heads"),
         (lambda: diagrams.draw_mask(np.eye(3), ["a", "b"], title="t"), "2 columns"),
-        (lambda: diagrams.draw_map({"00": "A"}, {"00": ["01"]}), "same lessons"),
-        (lambda: diagrams.draw_map({"00": "A", "01": "B"}, {"00": ["01"], "01": ["00"]}), "cycle"),
-        (lambda: diagrams.draw_map(dict.fromkeys("abcde", "A"), {n: [] for n in "abcde"}), "room"),
+        (lambda: overview.draw_map({"00": "A"}, {"00": ["01"]}), "same lessons"),
+        (lambda: overview.draw_map({"00": "A", "01": "B"}, {"00": ["01"], "01": ["00"]}), "cycle"),
+        (lambda: overview.draw_map(dict.fromkeys("abcde", "A"), {n: [] for n in "abcde"}), "room"),
         (
-            lambda: diagrams.draw_map(
+            lambda: overview.draw_map(
                 {"00": "a title of many words, which needs three lines"}, {"00": []}
             ),
             "shorten",

@@ -58,9 +58,6 @@ def draw(kind, count):
     if kind == "bands":
         bands = {name: (x, x + i, x + i - 1, x + i + 1) for i, name in enumerate(names)}
         return plots.plot_bands(bands, **labels)
-    if kind == "calibration":
-        curves = {m: (x[1:] / 4, np.array([0.1, i / count])) for i, m in enumerate(names)}
-        return plots.plot_calibration(curves, title="t")
     if kind == "groups":
         groups = {name: {"a": 0.1, "b": i / count} for i, name in enumerate(names)}
         return plots.plot_groups(groups, title="t", ylabel="y")
@@ -76,7 +73,7 @@ def describe_look(handle):
     return str(handle.get_facecolor()), str(handle.get_paths()[0].vertices)
 
 
-@pytest.mark.parametrize("kind", ["curves", "bands", "calibration", "groups", "map"])
+@pytest.mark.parametrize("kind", ["curves", "bands", "groups", "map"])
 @pytest.mark.parametrize("count", [1, 6, 12])
 def test_every_series_is_drawn_and_looks_its_own(kind, count):
     legend = draw(kind, count).get_legend()

@@ -9,7 +9,8 @@ from tools.picture import PICTURE, describe_headlines, draw_results, list_headli
 def test_the_picture_shows_the_numbers_of_the_ledger(tmp_path):
     with Image.open(PICTURE) as image:
         assert image.text["Description"] == describe_headlines(list_headlines())
-    results = {"01": list_headlines()["01"] | {"value": 0.5}}
+    assert list_headlines()["05"]["rival"][0][1] > list_headlines()["05"]["value"]
+    results = {"01": list_headlines()["01"] | {"value": 0.5}, "02": list_headlines()["02"]}
     draw_results(results, tmp_path / "results.png")
     with Image.open(tmp_path / "results.png") as image:
         assert image.text["Description"] == describe_headlines(results)

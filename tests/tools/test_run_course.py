@@ -13,7 +13,6 @@ import psutil
 import pytest
 from nbformat import v4
 
-from benchmarks import machine
 from tools import refresh, run_course
 
 COMPARE = run_course.compare_machine  # before the fixture replaces it
@@ -138,21 +137,6 @@ def test_the_factor_is_read_or_its_absence_told(monkeypatch, capsys):
         monkeypatch.setattr(run_course.subprocess, "run", lambda *_, done=done, **__: done)
         assert COMPARE() == factor
         assert capsys.readouterr().out.endswith(f"{said}\n")
-
-
-def test_where_all_is_kept_no_machine_is_compared(tmp_path, monkeypatch, capsys):
-    write_notebook(tmp_path / "notebooks" / "01_x.ipynb", [])
-    monkeypatch.setattr(run_course, "load_kept", lambda *_: run_course.Outcome("01_x", "kept"))
-    assert run_course.run_course(root=tmp_path) == 0
-    assert capsys.readouterr().out.startswith("0 to run, about 0 min; 1 kept\n")
-
-
-def test_a_terminal_shows_how_long_a_notebook_has_been_running(monkeypatch, capsys):
-    waits = iter([False, False, True])
-    for terminal, shown in (False, ""), (True, "  01_x: 0 s\r  01_x: 0 s\r"):
-        monkeypatch.setattr(sys.stdout, "isatty", lambda terminal=terminal: terminal)
-        run_course.count_seconds("01_x", SimpleNamespace(wait=lambda _: next(waits)))
-        assert capsys.readouterr().out == shown
 
 
 def test_unknown_number_lists_the_known_ones_and_runs_nothing(tmp_path, capsys):
@@ -305,16 +289,6 @@ def test_refresh_takes_numbers_and_leaves_what_fails_alone(tmp_path, monkeypatch
     assert before == read_all(tmp_path)
     monkeypatch.setattr(refresh, "refresh", lambda path: seen.append(path.parent.name))
     assert refresh.main(["05"]) == 0 and seen == ["notebooks", "solutions"]
-
-
-def test_this_machine_is_compared_with_the_ledgers(monkeypatch, capsys, tmp_path):
-    write_json(tmp_path / "machine.json", cpu_seconds=0.5)
-    monkeypatch.setattr(machine, "RECORD", tmp_path / "machine.json")
-    monkeypatch.setattr(machine, "measure", lambda: {"cpu_seconds": [1, 2], "seconds": [3, 4]})
-    for arguments, factor in ([], "2.00"), (["--record"], "1.00"), ([], "1.00"):
-        monkeypatch.setattr(sys, "argv", ["machine", *arguments])
-        machine.main()
-        assert capsys.readouterr().out.startswith(f"factor {factor}: 100 training steps take 1.00 ")
 
 
 def test_on_one_processor_the_estimate_is_its_cpu_seconds(tmp_path, monkeypatch):

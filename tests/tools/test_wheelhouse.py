@@ -58,7 +58,6 @@ def course(tmp_path, monkeypatch):
     files = [file | {"member": "tiny_novel/text.txt"}]
     registry = {
         "novel": {"tier": "package", "wheel": wheel, "files": files},
-        "model": {"tier": "package", "wheel": wheel | {"project": "big"}, "with_torch": True},
         "saga": {"tier": "web", "files": [file | {"urls": []}]},
     }
     monkeypatch.setattr(entry, "ROOT", root)

@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 
 def pack_ngrams(windows: np.ndarray, vocabulary_size: int) -> np.ndarray:
-    """Turn token ids (..., n), V ** n < 2 ** 63, into one number a row. Notebook 02, section 2.
+    """Turn token ids (..., n), V ** n < 2 ** 63, into one number a row.
 
     Example:
         >>> pack_ngrams(np.array([[1, 2], [0, 7]]), 10)
@@ -21,7 +21,7 @@ def pack_ngrams(windows: np.ndarray, vocabulary_size: int) -> np.ndarray:
 
 
 def count_ngrams(token_ids: np.ndarray, order: int, vocabulary_size: int) -> list[tuple]:
-    """Count n-grams as Kneser and Ney do. Built in notebook 02, section 2.
+    """Count n-grams as Kneser and Ney do. Used in lesson 02, section 3.
 
     For n = 1, ..., `order`, return the packed n-grams, sorted, and their counts. For the longest,
     how often each stands in the text; for a shorter one, how many different longer n-grams end in
@@ -37,24 +37,44 @@ def count_ngrams(token_ids: np.ndarray, order: int, vocabulary_size: int) -> lis
 
 
 def look_up(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray, missing: float):
-    """Return the value of each wanted key; `keys` are sorted. Built in notebook 02, section 2."""
+    """Return the value of each wanted key; `keys` are sorted."""
     places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[places] == wanted, values[places], missing)
 
 
-class NgramModel:
-    """Interpolated, modified Kneser-Ney, from `count_ngrams`. Built in notebook 02, section 2.
+def estimate_discounts(counts: np.ndarray) -> np.ndarray:
+    """Return what to take from a count of 1, of 2, and of 3 or more, for the n-grams of one order.
 
-    The discount is taken from a count of 1; 1.5 times as much from a count of 2, and twice as much
-    from a larger one.
+    With n_k for how many n-grams have the count k: Y = n_1 / (n_1 + 2 n_2), and from a count of k
+    (4 and more like 3) is taken k - (k + 1) Y n_{k+1} / n_k. Where the few counts of a small text
+    give no usable number, it is 0.5, 1 and 1.5.
+    Reference: Chen and Goodman 1999, An Empirical Study of Smoothing Techniques, section 3.
+
+    Example:
+        >>> estimate_discounts(np.repeat([1, 2, 3, 4], [8, 4, 2, 1])).tolist()
+        [0.5, 1.25, 2.0]
+    """
+    n = np.bincount(np.minimum(counts, 5), minlength=6).astype(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        k, Y = np.arange(1, 4), n[1] / (n[1] + 2 * n[2])
+        found = k - (k + 1) * Y * n[2:5] / n[1:4]
+    return found if np.all((found > 0) & (found < k)) else np.array([0.5, 1.0, 1.5])
+
+
+class NgramModel:
+    """Interpolated, modified Kneser-Ney, from `count_ngrams`. Used in lesson 02, section 3.
+
+    `discounts` are taken from a count of 1, of 2, and of 3 or more, in every order; by default
+    each order has those of `estimate_discounts`.
     Reference: Chen and Goodman 1999, An Empirical Study of Smoothing Techniques, section 3.
     """
 
-    def __init__(self, levels: list[tuple], vocabulary_size: int, discount: float):
+    def __init__(self, levels: list[tuple], vocabulary_size: int, discounts=None):
         self.vocabulary_size = vocabulary_size
         self.levels = []
         for ngrams, counts in levels:
-            taken = discount * np.array([1.0, 1.5, 2.0])[np.minimum(counts, 3) - 1]
+            taken = np.asarray(estimate_discounts(counts) if discounts is None else discounts)
+            taken = taken[np.minimum(counts, 3) - 1]
             before = ngrams // vocabulary_size
             contexts, first, row = np.unique(before, return_index=True, return_inverse=True)
             total = np.add.reduceat(counts, first)

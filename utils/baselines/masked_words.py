@@ -31,7 +31,7 @@ def guess_hidden(
         places: of the blanks in their rows, shape (B,).
         answers: which tokens may be answered, boolean, shape (V,).
         order: n of the n-grams; 2 looks at one neighbour on each side, 3 at two.
-        discount: of Kneser and Ney.
+        discount: of Kneser and Ney, for a count of 1; 1.5 and 2 times as much for 2 and more.
 
     Returns:
         Token ids, shape (B,).
@@ -43,10 +43,10 @@ def guess_hidden(
     words, padded = np.flatnonzero(answers), np.pad(inputs, ((0, 0), (reach, reach)))
     frequency = np.bincount(stream, minlength=len(answers))[words] + 1.0
     scores = np.tile(-np.log(frequency), (len(rows), 1))  # (B, words)
+    discounts = discount * np.array([1.0, 1.5, 2.0])
     for step in (1, -1):  # forwards, backwards
-        model = NgramModel(
-            count_ngrams(stream[::step], order, len(answers)), len(answers), discount
-        )
+        levels = count_ngrams(stream[::step], order, len(answers))
+        model = NgramModel(levels, len(answers), discounts)
         steps = step * np.arange(-reach, 0)  # to the neighbours, the nearest last
         sides = padded[rows[:, None], places[:, None] + reach + steps]  # (B, order - 1)
         for score, side in zip(scores, sides, strict=True):

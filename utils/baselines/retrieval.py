@@ -61,9 +61,11 @@ def find_similar(
     vectors = weigh.fit_transform(map(" ".join, known)).T.tocsr()
     asked, found = weigh.transform(map(" ".join, sentences)), []
     for begin in range(0, len(sentences), 256):
-        cosines = (asked[begin : begin + 256] @ vectors).toarray()
-        found.append(np.argsort(-cosines, axis=1, kind="stable")[:, :count])
-    return np.concatenate(found)
+        for row in (asked[begin : begin + 256] @ vectors).toarray():
+            rest = max(0, len(known) - count)
+            near = np.flatnonzero(row >= np.partition(row, rest)[rest])  # with all that tie
+            found.append(near[np.argsort(-row[near], kind="stable")[:count]])
+    return np.array(found)
 
 
 def exchange_words(
@@ -123,9 +125,43 @@ def translate_by_example(
         Nagao 1984, A Framework of a Mechanical Translation between Japanese and English by
         Analogy Principle.
     """
+    similar = find_similar(sentences, table["english"].tolist(), count, use_idf=use_idf)
+    return adapt_examples(sentences, similar, table, dictionary, most)
+
+
+def adapt_examples(sentences, similar, table, dictionary, most: int | None = None) -> list:
+    """Do the second half of `translate_by_example`, given rows of similar sentences, (N, K)."""
     english, french, written = table["english"].tolist(), table["french"].tolist(), []
-    similar = find_similar(sentences, english, count, use_idf=use_idf)
     for sentence, rows in zip(sentences, similar, strict=True):
         adapted = [exchange_words(sentence, english[k], french[k], dictionary, most) for k in rows]
         written.append(min(adapted, key=lambda pair: pair[0])[1])
     return written
+
+
+def measure_distances(sentences: list[list[str]], similar: np.ndarray, known: list) -> np.ndarray:
+    """Return how many words to put in, leave out or change separate N sentences from the nearest.
+
+    The nearest is that of the K similar known sentences, rows (N, K), with the fewest such edits
+    (Levenshtein distance).
+
+    Example:
+        >>> known = [["a", "cat", "sleeps"], ["a", "dog"]]
+        >>> measure_distances([["a", "dog", "sleeps", "here"]], np.array([[0, 1]]), known)
+        array([2])
+    """
+
+    def count_edits(first: list[str], second: list[str]) -> int:
+        row = [*range(len(second) + 1)]
+        for i, word in enumerate(first, 1):
+            before, row[0] = row[0], i
+            for j, other in enumerate(second, 1):
+                edits = min(row[j] + 1, row[j - 1] + 1, before + (word != other))
+                before, row[j] = row[j], edits
+        return row[-1]
+
+    return np.array(
+        [
+            min(count_edits(sentence, known[k]) for k in rows)
+            for sentence, rows in zip(sentences, similar, strict=True)
+        ]
+    )

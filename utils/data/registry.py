@@ -107,6 +107,12 @@ def fetch(name: str) -> dict[str, Path]:
     raise DataError(reason + left * bool(old))
 
 
+def fetch_folder(name: str) -> Path:
+    """Bring a data set to this machine, as `fetch` does, and return the folder it lies in."""
+    fetch(name)
+    return get_folder(name, load_registry()[name])
+
+
 def load_pickled(name: str, file_name: str) -> dict:
     """Load the arrays of a registered `.npz` file that holds pickled objects.
 
@@ -154,9 +160,9 @@ def _renew(name: str, entry: dict, folder: Path) -> None:
 
 
 def main(names: list[str]) -> int:
-    """Fetch the named data sets, or all of them but the web tier and those for PyTorch."""
+    """Fetch the named data sets, or all of them but the web tier."""
     registry = load_registry()
-    wanted = [n for n, e in registry.items() if e["tier"] != "web" and not e.get("with_torch")]
+    wanted = [n for n, e in registry.items() if e["tier"] != "web"]
     for name in names or wanted:
         try:
             paths = fetch(name)

@@ -1,6 +1,6 @@
 """Other tokens than words: characters, frequent words spelled otherwise, BPE, WordPiece.
 
-Built in notebook 02 (characters, words), 10 (BPE, WordPiece) and 12 (pieces).
+Used in lesson 02 (characters, words), built in 10 (BPE, WordPiece) and 12 (pieces).
 """
 
 import heapq
@@ -10,7 +10,9 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
+from utils.checks import check_lists, check_whole
 from utils.data.masking import SPECIAL_TOKENS, pack_segments
+from utils.data.text import check_texts
 
 UNKNOWN = "[UNK]"
 Pair = tuple[str, str]
@@ -50,13 +52,17 @@ def train_bpe(texts: list[str], vocabulary_size: int) -> tuple[dict[str, int], l
     right id. Ids are given to the unknown token, the characters by code point, and the
     merges, in this order. The `tokenizers` library does the same. Return token to id, and the
     merges in the order learned (Sennrich, Haddow and Birch 2016). ValueError if the unknown token
-    and the characters are more than the vocabulary can hold.
+    and the characters are more than the vocabulary can hold, or there are none; `texts` as for
+    `check_texts`.
 
     Example:
         >>> train_bpe(["low low owl"], 7)[1]
         [('o', 'w'), ('l', 'ow')]
     """
-    counts = Counter(piece for text in texts for piece in split_pieces(text))
+    check_whole("vocabulary_size", vocabulary_size, least=1)
+    counts = Counter(piece for text in check_texts(texts) for piece in split_pieces(text))
+    if not counts:
+        raise ValueError("there is no character in these texts, so there is nothing to learn")
     words = {piece: list(piece) for piece in counts}
     vocabulary = {token: i for i, token in enumerate([UNKNOWN, *sorted(set("".join(counts)))])}
     if len(vocabulary) > vocabulary_size:
@@ -131,6 +137,15 @@ def encode_wordpiece(word: str, vocabulary: dict[str, int]) -> list[str]:
     return tokens
 
 
+def index_tokens(tokens: list[str]) -> dict[str, int]:
+    """Return token to id; ValueError if one is there twice."""
+    ids = {token: token_id for token_id, token in enumerate(tokens)}
+    if len(ids) < len(tokens):
+        twice = next(token for token_id, token in enumerate(tokens) if ids[token] != token_id)
+        raise ValueError(f"the vocabulary holds {twice!r} twice")
+    return ids
+
+
 def encode_characters(text: str, alphabet: list[str]) -> np.ndarray:
     """Turn a text into the ids of its characters, shape (N,); all must be in the alphabet.
 
@@ -138,7 +153,7 @@ def encode_characters(text: str, alphabet: list[str]) -> np.ndarray:
         >>> encode_characters("abba", ["a", "b"])
         array([0, 1, 1, 0])
     """
-    ids = {character: token_id for token_id, character in enumerate(alphabet)}
+    ids = index_tokens(alphabet)
     return np.array([ids[character] for character in text], dtype="int64")
 
 
@@ -154,6 +169,7 @@ def build_word_tokens(text: str, vocabulary_size: int) -> list[str]:
         >>> build_word_tokens("to be to be", 6)
         [' ', 'b', 'e', 'o', 't', ' be']
     """
+    check_whole("vocabulary_size", vocabulary_size, least=1)
     characters = sorted(set(text))
     if len(characters) > vocabulary_size:
         raise ValueError(f"{len(characters)} characters do not fit into {vocabulary_size} tokens")
@@ -171,8 +187,7 @@ def encode_words(text: str, tokens: list[str]) -> np.ndarray:
         >>> encode_words("to be", ["o", "t", " be"])
         array([1, 0, 2])
     """
-    ids = {token: token_id for token_id, token in enumerate(tokens)}
-    found = []
+    ids, found = index_tokens(tokens), []
     for word in WORDS.findall(text):
         found += [ids[word]] if word in ids else [ids[character] for character in word]
     return np.array(found, dtype="int64")
@@ -185,6 +200,8 @@ def build_pieces(token_lists: list[list[str]], min_count: int) -> list[str]:
         >>> build_pieces([["a", "film"], ["film"]], 2)[5:]
         ['film']
     """
+    token_lists = check_lists("token_lists", token_lists, "tokens")
+    check_whole("min_count", min_count, least=1)
     counts = Counter(token for tokens in token_lists for token in tokens)
     kept = sorted(token for token, count in counts.items() if count >= min_count)
     return [*SPECIAL_TOKENS, *(token for token in kept if token not in SPECIAL_TOKENS)]
@@ -194,7 +211,8 @@ def encode_pieces(
     token_lists: list[list[str]], pieces: list[str], sequence_length: int
 ) -> np.ndarray:
     """Turn N texts, cut into WordPiece tokens, into rows [CLS] ... [SEP] [PAD], shape (N, T)."""
-    ids = {piece: token_id for token_id, piece in enumerate(pieces)}
+    token_lists = check_lists("token_lists", token_lists, "tokens")
+    ids = index_tokens(pieces)
     unknown, cls_id, sep_id = ids["[UNK]"], ids["[CLS]"], ids["[SEP]"]
     rows = [[ids.get(token, unknown) for token in tokens] for tokens in token_lists]
     packed = [pack_segments(row, None, cls_id, sep_id, sequence_length)[0] for row in rows]

@@ -3,10 +3,11 @@
 import numpy as np
 from keras import ops
 
+from utils.checks import BROKEN, check_number, check_scores, check_whole
+from utils.decoding.filters import mark_broken
 from utils.decoding.sampling import (
     check_prompts,
     check_stop_tokens,
-    check_whole,
     compile_with_weights,
     make_cache,
     pad_left,
@@ -25,10 +26,12 @@ class BeamSearch:
 
     def __init__(self, model, *, num_beams: int, length_penalty: float = 0.0, stop_tokens=()):
         check_whole("num_beams", num_beams, least=1)
-        if not np.isfinite(length_penalty):
-            raise ValueError(f"length_penalty must be a number, not {length_penalty}")
+        check_number("length_penalty", length_penalty)
         self.model, self.num_beams, self.length_penalty = model, num_beams, length_penalty
         self.stop_tokens = check_stop_tokens(stop_tokens, model.config.vocabulary_size)
+        if length_penalty and not self.stop_tokens:
+            said = f"length_penalty={length_penalty} has no effect without stop_tokens"
+            raise ValueError(f"{said}: all texts are of the same length")
         self.search = compile_with_weights(model, self._search)
 
     def __call__(self, prompt, max_new_tokens: int) -> list[tuple[np.ndarray, float]]:
@@ -43,6 +46,8 @@ class BeamSearch:
         room = np.zeros((1, max_new_tokens), "int32")
         arrays = [ops.convert_to_tensor(array) for array in (given, room, num_padding)]
         found = [ops.convert_to_numpy(array) for array in self.search(*arrays)]
+        if found[0].min() < 0:
+            raise ValueError(BROKEN)
         order = np.argsort(-found[1] / found[2] ** self.length_penalty, kind="stable")
         beams = []
         for row, score in zip(found[0][order], found[1][order], strict=True):
@@ -66,12 +71,13 @@ class BeamSearch:
             tokens, scores, lengths, done, cache = state
             last = ops.slice(tokens, (0, P + t - 1), (K, 1))
             x, cache = self.model.compute_hidden_states(last, num_padding, cache, start=P + t - 1)
-            steps = ops.log_softmax(ops.cast(self.model.compute_logits(x[:, 0]), "float32"))
+            logits = ops.cast(self.model.compute_logits(x[:, 0]), "float32")
+            steps = ops.log_softmax(logits)
             totals = scores[:, None] + ops.where(done[:, None], stay, steps)  # (K, V)
             lengths = lengths + ops.cast(ops.logical_not(done), "float32")
             ranks = ops.reshape(totals / lengths[:, None] ** self.length_penalty, (-1,))
             best = ops.cast(ops.top_k(ranks, K)[1], "int32")
-            beam, chosen = best // V, best % V
+            beam, chosen = best // V, mark_broken(best % V, logits)
             scores = ops.take(ops.reshape(totals, (-1,)), best)
             tokens, lengths, done = (ops.take(a, beam, axis=0) for a in (tokens, lengths, done))
             cache = tuple((ops.take(k, beam, axis=0), ops.take(v, beam, axis=0)) for k, v in cache)
@@ -94,12 +100,21 @@ def search_beams(
 
     Returns:
         The best text that was found, without any `banned` token, and its log-probability.
+
+    Raises:
+        ValueError: as of `StepGenerator`; no beam, or every token is banned.
     """
+    config, V = reader.model.config, reader.model.config.vocabulary_size
+    check_prompts([prompt], max_new_tokens, config.context_length, V)
+    check_whole("num_beams", num_beams, least=1)
+    if len(set(check_stop_tokens(banned, V))) == V:
+        raise ValueError(f"all {V} tokens are banned")
     given, num_padding = pad_left([prompt] * num_beams, multiple=16)
     P, texts = given.shape[1], np.zeros((num_beams, 0), "int32")
     scores = np.array([0.0] + [-np.inf] * (num_beams - 1))  # at first all beams are the same
     logits, cache = reader.read_prompts(given, num_padding, P + max_new_tokens)
     for t in range(P, P + max_new_tokens):
+        check_scores(ops.convert_to_numpy(logits))
         steps = ops.convert_to_numpy(ops.log_softmax(logits))  # (K, V)
         totals = scores[:, None] + steps
         totals[:, list(banned)] = -np.inf

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from utils.checks import check_scores, check_whole, is_number
+
 
 def filter_logits(logits, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0):
     """Sharpen the scores (B, V) of the next token, and rule out the tokens of the tail.
@@ -22,11 +24,10 @@ def filter_logits(logits, *, temperature: float = 1.0, top_k: int = 0, top_p: fl
         >>> keras.ops.convert_to_numpy(kept).round(3).tolist()
         [[0.625, 0.375, 0.0, 0.0]]
     """
-    if not (0 < temperature < np.inf and top_k >= 0 and 0 < top_p <= 1):
-        rule = "temperature must be above 0, top_k at least 0, top_p above 0 and at most 1"
-        got = f"{temperature}, {top_k}, {top_p} (the most likely token: `top_k=1`)"
-        raise ValueError(f"{rule}; got {got}")
+    if not keras.ops.is_tensor(logits):
+        check_scores(logits)
     logits = keras.ops.convert_to_tensor(logits)
+    check_filters(temperature, top_k, top_p, logits.shape[-1])
     logits = logits - keras.ops.max(logits, axis=-1, keepdims=True)  # a constant changes nothing
     logits = keras.ops.where(logits < 0, logits / temperature, logits)
     size, ruled_out = logits.shape[-1], -np.inf
@@ -42,10 +43,19 @@ def filter_logits(logits, *, temperature: float = 1.0, top_k: int = 0, top_p: fl
     return logits
 
 
+def check_filters(temperature: float, top_k: int, top_p: float, vocabulary_size: int) -> None:
+    """Raise ValueError if a setting of `filter_logits` is out of range."""
+    if not (is_number(temperature) and temperature > 0 and is_number(top_p) and 0 < top_p <= 1):
+        rule = "temperature must be above 0, top_p above 0 and at most 1"
+        got = f"{temperature}, {top_p} (the most likely token: `top_k=1`)"
+        raise ValueError(f"{rule}; got {got}")
+    check_whole("top_k", top_k, least=0, most=vocabulary_size)
+
+
 def drop_unlikely(logits, min_p: float):
     """Rule out what has less than `min_p` times the probability of the likeliest token (min-p).
 
-    With the probabilities themselves, it is exercise 2 of notebook 02. Raises ValueError if `min_p`
+    With the probabilities themselves, it is exercise 3 of lesson 02. Raises ValueError if `min_p`
     is not above 0 and at most 1.
     Reference: Nguyen et al. 2024, Turning Up the Heat: Min-p Sampling for Creative and Coherent LLM
     Outputs, section 3.
@@ -56,7 +66,7 @@ def drop_unlikely(logits, min_p: float):
         >>> keras.ops.convert_to_numpy(kept).round(3).tolist()
         [[0.625, 0.375, 0.0, 0.0]]
     """
-    if not 0 < min_p <= 1:
+    if not (is_number(min_p) and 0 < min_p <= 1):
         raise ValueError(f"min_p must be above 0 and at most 1, not {min_p}")
     logits = ops.convert_to_tensor(logits)
     least = ops.max(logits, axis=-1, keepdims=True) + np.log(min_p)
@@ -85,8 +95,23 @@ def penalise_repetition(logits, seen, penalty: float):
         >>> ops.convert_to_numpy(found).tolist()
         [[1.0, -4.0, 2.0]]
     """
+    check_penalty(penalty)
     logits = ops.convert_to_tensor(logits)
     return ops.where(seen, ops.where(logits > 0, logits / penalty, logits * penalty), logits)
+
+
+def check_penalty(penalty: float) -> None:
+    """Raise ValueError if a penalty of repetition is out of range."""
+    if not (is_number(penalty) and penalty > 0):
+        raise ValueError(f"repetition_penalty must be above 0 (1: none), not {penalty}")
+
+
+def mark_broken(token_ids, logits):
+    """Return the tokens that were chosen by logits: all -1 if one of these is NaN or infinite.
+
+    A compiled program cannot raise; who called it finds the -1.
+    """
+    return ops.where(ops.all(ops.isfinite(logits)), token_ids, -1)
 
 
 def find_repeated_ngrams(token_ids, num_padding, t, n: int, vocabulary_size: int):

@@ -15,6 +15,7 @@ import numpy as np
 from keras import ops
 
 from utils.backends import compile_function
+from utils.checks import BROKEN, check_noise, check_scores, check_whole
 from utils.decoding import filters
 from utils.decoding.filters import draw_gumbel, filter_logits
 from utils.models.gpt2 import check_token_ids
@@ -39,6 +40,7 @@ def pad_left(texts: list, *, multiple: int = 1, longest: int = 10**9):
         >>> pad_left([[1, 2, 3], [4]])[0].tolist()
         [[1, 2, 3], [0, 0, 4]]
     """
+    texts = [check_token_ids(text, 2**31 - 1) for text in texts]
     T = round_up(max(len(text) for text in texts), multiple, longest)
     rows = [np.pad(np.asarray(text, "int32"), (T - len(text), 0)) for text in texts]
     return np.stack(rows), np.array([T - len(text) for text in texts], "int32")
@@ -68,26 +70,19 @@ def check_prompts(prompts: list, max_new_tokens: int, context_length: int, vocab
         )
 
 
-def check_whole(name: str, number: int, *, least: int) -> None:
-    """Raise ValueError if a setting is no whole number, or too small."""
-    if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < least:
-        raise ValueError(f"{name} must be a whole number, at least {least}, not {number!r}")
-
-
 def check_settings(
-    temperature: float, top_k: int, top_p: float, min_p: float, repetition_penalty: float
+    temperature: float, top_k: int, top_p: float, min_p: float, penalty: float, vocabulary_size: int
 ) -> dict[str, float]:
     """Return the arguments of `filter_logits`; refuse what is out of range or has no effect.
 
     Temperature 0 takes the likeliest token, so no token can be filtered out beside it.
     """
-    if not 0 < repetition_penalty < np.inf:
-        raise ValueError(f"repetition_penalty must be above 0 (1: none), not {repetition_penalty}")
-    check_whole("top_k", top_k, least=0)
-    settings = {"temperature": temperature or 1.0, "top_k": top_k, "top_p": top_p}
-    choose_from = filter_logits(np.zeros((1, 2), "float32"), **settings)
-    if min_p != 0:
-        filters.drop_unlikely(choose_from, min_p)
+    filters.check_penalty(penalty)
+    greedy = temperature == 0 and not isinstance(temperature, bool)
+    settings = {"temperature": 1.0 if greedy else temperature, "top_k": top_k, "top_p": top_p}
+    filters.check_filters(**settings, vocabulary_size=vocabulary_size)
+    if min_p != 0 or isinstance(min_p, bool):
+        filters.drop_unlikely(np.zeros((1, 2), "float32"), min_p)
     if temperature == 0 and (top_k > 1 or top_p != 1 or min_p != 0):
         raise ValueError(
             f"temperature=0 takes the likeliest token, so top_k={top_k}, top_p={top_p}, "
@@ -99,8 +94,7 @@ def check_settings(
 def check_stop_tokens(stop_tokens, vocabulary_size: int) -> tuple[int, ...]:
     """Return the ids of the tokens that end a text; ValueError if one is that of no token."""
     for token in stop_tokens:
-        if token not in range(vocabulary_size):
-            raise ValueError(f"stop_tokens are ids from 0 to {vocabulary_size - 1}, not {token!r}")
+        check_whole("a stop token", token, least=0, most=vocabulary_size - 1)
     return tuple(map(int, stop_tokens))
 
 
@@ -144,7 +138,9 @@ def write_in_a_loop(model, prompts: list, max_new_tokens: int) -> np.ndarray:
     while len(new) < max_new_tokens:
         x, cache = model.compute_hidden_states(read, num_padding, cache, t)
         t += read.shape[1]
-        new.append(ops.convert_to_numpy(ops.argmax(model.compute_logits(x[:, -1]), axis=-1)))
+        logits = ops.convert_to_numpy(model.compute_logits(x[:, -1]))
+        check_scores(logits)
+        new.append(logits.argmax(axis=-1).astype("int32"))
         read = new[-1][:, None]
     return np.stack(new, axis=1)
 
@@ -175,11 +171,12 @@ class Generator:
         no_repeat_ngram_size: int = 0,
         stop_tokens: tuple[int, ...] = (),
     ):
-        self.filters = check_settings(temperature, top_k, top_p, min_p, repetition_penalty)
+        V, penalty = model.config.vocabulary_size, repetition_penalty
+        self.filters = check_settings(temperature, top_k, top_p, min_p, penalty, V)
         check_whole("no_repeat_ngram_size", no_repeat_ngram_size, least=0)
-        self.model, self.penalty, self.n = model, repetition_penalty, no_repeat_ngram_size
+        self.model, self.penalty, self.n = model, penalty, no_repeat_ngram_size
         self.greedy, self.min_p = temperature == 0, min_p
-        self.stop_tokens = check_stop_tokens(stop_tokens, model.config.vocabulary_size)
+        self.stop_tokens = check_stop_tokens(stop_tokens, V)
         self.read_prompts = compile_with_weights(model, self._read_prompts)
         self.choose_tokens = compile_with_weights(model, self._choose_tokens)
 
@@ -204,6 +201,7 @@ class Generator:
         config = self.model.config
         check_prompts(prompts, max_new_tokens, config.context_length, config.vocabulary_size)
         check_whole("num_tokens", num_tokens, least=1)
+        check_whole("seed", seed, least=0)
         # Lengths are rounded up, so that few programs are compiled; padding changes nothing.
         longest = config.context_length + 1 - max_new_tokens
         given, num_padding = pad_left(prompts, multiple=16, longest=longest)
@@ -221,6 +219,8 @@ class Generator:
             first, end = (ops.convert_to_tensor(t, "int32") for t in ends)
             state = self.choose_tokens(state, first, end, num_padding, part)
             t, tokens, done = (ops.convert_to_numpy(part) for part in state[:3])
+            if tokens.min() < 0:
+                raise ValueError(BROKEN)
             yield tokens[:, start : int(t)]
             if done.all():
                 return
@@ -230,6 +230,10 @@ class Generator:
         if noise is not None and (self.greedy or np.shape(noise) != shape):
             none = "none at temperature 0, and above it " if self.greedy else ""
             raise ValueError(f"noise has {none}shape {shape}, not {np.shape(noise)}")
+        if noise is not None:
+            check_noise(noise)
+            if seed:
+                raise ValueError(f"the noise is given, so seed={seed} has no effect: leave one out")
         random, (T, *step) = np.random.default_rng(seed), shape
         for start in range(0, T, size):
             if self.greedy:
@@ -262,7 +266,7 @@ class Generator:
         def choose(t, tokens, done, seen, cache):
             last = ops.slice(tokens, (0, t - 1), (tokens.shape[0], 1))
             x, cache = self.model.compute_hidden_states(last, num_padding, cache, start=t - 1)
-            logits = ops.cast(self.model.compute_logits(x[:, 0]), "float32")
+            logits = scores = ops.cast(self.model.compute_logits(x[:, 0]), "float32")
             if self.penalty != 1:
                 logits = filters.penalise_repetition(logits, seen, self.penalty)
             if self.n:
@@ -274,10 +278,12 @@ class Generator:
                     logits = filters.drop_unlikely(logits, self.min_p)
                 logits = logits + noise[t - first]
             chosen = ops.cast(ops.argmax(logits, axis=-1), "int32")
+            chosen = filters.mark_broken(chosen, scores)
             if self.stop_tokens:
                 chosen = ops.where(done, last[:, 0], chosen)
                 stops = ops.convert_to_tensor(self.stop_tokens, "int32")
                 done = ops.any(chosen[:, None] == stops, axis=-1)
+            done = ops.logical_or(done, chosen < 0)
             if self.penalty != 1:
                 seen = ops.logical_or(seen, ops.one_hot(chosen, V, dtype="bool"))
             return t + 1, ops.slice_update(tokens, (0, t), chosen[:, None]), done, seen, cache
@@ -286,7 +292,7 @@ class Generator:
 
 
 def build_generator(model: keras.Model, **settings):
-    """Return a function that generates text in one compiled loop. Built in notebook 02, section 8.
+    """Return a function that writes with a recurrent model in one compiled loop.
 
     It goes from given tokens (T, B), -1 where one is to be chosen, and noise (T, B, V) to tokens
     (T, B), with the weights that a model of `build_language_model` has at the first call. The
@@ -296,13 +302,11 @@ def build_generator(model: keras.Model, **settings):
     score = model.get_layer("logits")
 
     def generate(given, noise):
-        if tuple(noise.shape[:2]) != tuple(given.shape):
-            raise ValueError(f"given tokens {given.shape}, but noise {noise.shape[:2]}")
-
         def step(t, carry):
             token_ids, logits, states = carry
             chosen = keras.ops.argmax(filter_logits(logits, **settings) + noise[t], axis=-1)
-            chosen = keras.ops.where(given[t] < 0, keras.ops.cast(chosen, "int32"), given[t])
+            chosen = filters.mark_broken(keras.ops.cast(chosen, "int32"), logits)
+            chosen = keras.ops.where(given[t] < 0, chosen, given[t])
             token_ids = keras.ops.slice_update(token_ids, (t, 0), chosen[None])
             x, states = cell(embedding(chosen), states)
             return token_ids, score(x), states
@@ -311,4 +315,12 @@ def build_generator(model: keras.Model, **settings):
         start = (given, keras.ops.zeros_like(noise[0]), states)
         return keras.ops.fori_loop(0, given.shape[0], step, start)[0]
 
-    return compile_function(generate, ids=range(-1, embedding.input_dim))
+    compiled = compile_function(generate, ids=range(-1, embedding.input_dim))
+
+    def check_and_generate(given, noise):
+        if np.shape(noise) != (*np.shape(given), embedding.input_dim):
+            raise ValueError(f"given tokens {np.shape(given)}, but noise {np.shape(noise)}")
+        check_noise(noise)
+        return compiled(given, ops.convert_to_tensor(noise, "float32"))
+
+    return check_and_generate

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
+from utils.checks import check_number, check_whole
 from utils.data.masking import pack_segments
 from utils.data.pairs import encode_tokens, split_sentence
 from utils.data.text import check_texts, encode_texts
@@ -83,6 +84,9 @@ class Classifier(TextModel):
 
     def __init__(self, model, *, labels: list[str], threshold: float = 0.5, **text):
         super().__init__(model, **text)
+        if isinstance(labels, str) or len(set(labels)) < len(labels):
+            raise ValueError(f"labels must be a list of different names, not {labels!r}")
+        check_number("threshold", threshold)
         if len(labels) != (count := max(model.output_shape[-1], 2)):
             raise ValueError(f"the model tells {count} classes apart; got the labels {labels}")
         self.labels, self.threshold = [str(label) for label in labels], threshold
@@ -124,6 +128,7 @@ class WordModel(TextModel):
 
         Raises ValueError if a text has no [MASK].
         """
+        check_whole("count", count, least=1)
         tokens, found = self.tokens, []
         for text, row in zip(texts, self.encode(texts), strict=True):
             places = np.flatnonzero(row == tokens.index("[MASK]"))[None].astype("int32")
@@ -197,6 +202,7 @@ class LanguageModel(KeptModel):
 
         `settings` are those of `utils.decoding.filters.filter_logits`.
         """
+        check_whole("max_new_tokens", max_new_tokens, least=1)
         (prompt_ids,) = self.encode([prompt])
         if len(prompt_ids) == 0:
             raise ValueError("a prompt needs at least one character")
@@ -263,7 +269,7 @@ class LlamaWriter(GPT2Writer):
         rows = generator.stream(self.encode([prompt]), max_new_tokens, seed=seed)
         ids = (int(row[0]) for row in rows)
         tokens = itertools.takewhile(lambda token: token not in generator.stop_tokens, ids)
-        yield from stop_before(join_words(self.tokenizer, tokens), tuple(stops))
+        yield from stop_before(join_words(self.tokenizer, tokens), stops)
 
     def generate(self, prompt: str, **settings) -> str:
         """Return the prompt and what the model writes after it; arguments as of `stream`."""

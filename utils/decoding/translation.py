@@ -9,8 +9,10 @@ import keras
 import numpy as np
 
 from utils.backends import compile_function
+from utils.checks import check_number, check_whole
 from utils.data import pairs
 from utils.data.pairs import END, PADDING, START
+from utils.decoding.filters import mark_broken
 from utils.models.seq2seq import encode_source, score_next
 
 
@@ -20,6 +22,7 @@ def build_greedy_decoder(model: keras.Model, length: int):
     Built in notebook 05, section 3. It goes from source_ids (B, S) to token ids (B, length);
     padding follows `[END]`. The model is from `build_translator`.
     """
+    check_whole("length", length, least=1)
 
     def decode(source_ids):
         memory, mask, states = encode_source(model, source_ids)
@@ -28,6 +31,7 @@ def build_greedy_decoder(model: keras.Model, length: int):
             token_ids, last, states = carry
             logits, states = score_next(model, last, states, memory, mask)
             best = keras.ops.cast(keras.ops.argmax(logits, axis=-1), "int32")
+            best = mark_broken(best, logits)
             ended = keras.ops.logical_or(last == END, last == PADDING)
             best = keras.ops.where(ended, PADDING, best)
             return keras.ops.slice_update(token_ids, (t, 0), best[None]), best, states
@@ -65,6 +69,9 @@ def build_beam_decoder(model: keras.Model, length: int, beam_width: int, *, pena
     their scores (B, K), best first. At the end the log probability is divided by (tokens **
     penalty); 0 leaves it. The model is from `build_translator`.
     """
+    check_whole("length", length, least=1)
+    check_whole("beam_width", beam_width, least=1)
+    check_number("penalty", penalty)
 
     def decode(source_ids):
         B, K = source_ids.shape[0], beam_width
@@ -76,6 +83,7 @@ def build_beam_decoder(model: keras.Model, length: int, beam_width: int, *, pena
             token_ids, last, totals, states = carry  # (L, B K), (B K,), (B, K), [(B K, D)] * 2
             logits, states = score_next(model, last, states, memory, mask)
             totals, rows, last = choose_prefixes(totals, last, keras.ops.log_softmax(logits))
+            last = mark_broken(last, logits)
             token_ids = keras.ops.take(token_ids, rows, axis=1)
             token_ids = keras.ops.slice_update(token_ids, (t, 0), last[None])
             return token_ids, last, totals, [keras.ops.take(x, rows, axis=0) for x in states]
@@ -102,6 +110,7 @@ def translate(decode, source_ids: np.ndarray, *, batch_size: int = 256) -> np.nd
     Built in notebook 05, section 3. Of the beams the best is kept; the last batch is filled with
     padding.
     """
+    check_whole("batch_size", batch_size, least=1)
     found, short = [], max(0, 2 - source_ids.shape[1])  # Keras warns of a softmax over one token
     source_ids = np.pad(source_ids, ((0, 0), (0, short)))
     for i in range(0, len(source_ids), batch_size):
@@ -135,6 +144,8 @@ def build_prefix_decoder(model: keras.Model, length: int, beam_width: int = 1):
     prefixes have ended. It goes from source_ids (B, S) to token ids (B, K, length) and their log
     probabilities (B, K), best first.
     """
+    check_whole("length", length, least=1)
+    check_whole("beam_width", beam_width, least=1)
     decoder, score = model.get_layer("decoder"), model.get_layer("logits")
 
     def decode(source_ids):
@@ -149,9 +160,10 @@ def build_prefix_decoder(model: keras.Model, length: int, beam_width: int = 1):
 
         def step(t, token_ids, totals):  # (), (B K, length + 1), (B, K)
             states = decoder([token_ids[:, :-1], memory, source_ids])
-            nats = keras.ops.log_softmax(score(keras.ops.take(states, t, axis=1)))
+            logits = score(keras.ops.take(states, t, axis=1))
             last = keras.ops.take(token_ids, t, axis=1)
-            totals, rows, last = choose_prefixes(totals, last, nats)
+            totals, rows, last = choose_prefixes(totals, last, keras.ops.log_softmax(logits))
+            last = mark_broken(last, logits)
             token_ids = keras.ops.take(token_ids, rows, axis=0)
             return t + 1, keras.ops.slice_update(token_ids, (0, t + 1), last[:, None]), totals
 

@@ -107,7 +107,13 @@ def read_config(folder: Path) -> GPT2Config:
                 raise ValueError(f"{key} is {found[key]!r}, and GPT-2 has none")
         if found.get("n_inner") not in (None, 4 * found["n_embd"]):
             raise ValueError(f"n_inner is {found['n_inner']}, in GPT-2 it is 4 * n_embd")
-        return GPT2Config(*(found[name] for name in SIZE_NAMES), found.get("resid_pdrop", 0.0))
+        rate = found.get("resid_pdrop", 0.0)
+        config = GPT2Config(*(found[name] for name in SIZE_NAMES), rate)
+        embedded, attention = (found.get(f"{part}_pdrop", rate) for part in ("embd", "attn"))
+        if embedded != rate or attention not in (rate, 0.0):
+            rates = f"embd_pdrop {embedded!r}, attn_pdrop {attention!r} and resid_pdrop {rate!r}"
+            raise ValueError(f"{rates} differ; this GPT-2 has one rate of dropout")
+        return config
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise CheckpointError(f"{path} is not the configuration of a GPT-2: {reason}") from None
@@ -155,9 +161,12 @@ def list_weight_files(folder: Path) -> list[Path]:
 def load_gpt2(source: str | Path, *, timeout: float = 5, **changes) -> GPT2:
     """Build a GPT-2 with the weights of a checkpoint, from `find_checkpoint`.
 
-    The configuration can be changed, for example `dropout=0.1` before fine-tuning. Raises
-    CheckpointError if the checkpoint cannot be had, is damaged, or is not one of GPT-2.
+    Of the configuration, what does not belong to the weights can be changed: `dropout` before
+    fine-tuning, `initializer_range`. Raises CheckpointError if the checkpoint cannot be had, is
+    damaged, or is not one of GPT-2, and ValueError for another change.
     """
+    if wrong := changes.keys() - {"dropout", "initializer_range"}:
+        raise ValueError(f"{min(wrong)} belongs to the weights of a checkpoint: it stays as it is")
     folder = find_checkpoint(source, timeout=timeout)
     config = dataclasses.replace(read_config(folder), **changes)
     places = find_arrays(folder)
@@ -248,7 +257,7 @@ def save_gpt2(model: GPT2, folder: str | Path, *, dtype: str = "float32") -> Non
     """Write a checkpoint that `load_gpt2` and `transformers` read; "float16" halves the file.
 
     The last token of the vocabulary is named as the one that begins and ends a text. ValueError if
-    the `dtype` is another.
+    the `dtype` is another, or a weight is no number, or none in that type.
     """
     if dtype not in DTYPES:
         raise ValueError(f"a checkpoint is kept in {' or '.join(DTYPES)}, not in {dtype!r}")
@@ -260,7 +269,10 @@ def save_gpt2(model: GPT2, folder: str | Path, *, dtype: str = "float32") -> Non
     config |= {"bos_token_id": last, "eos_token_id": last, "dtype": dtype}
     arrays = {}
     for name, variable in name_weights(model).items():
-        array = ops.convert_to_numpy(variable.value).astype(dtype)
+        with np.errstate(over="ignore"):
+            array = ops.convert_to_numpy(variable.value).astype(dtype)
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds what is no number in {dtype}: it could not be loaded")
         array = array.T.copy() if name.endswith(TURNED) else array
         arrays[f"transformer.{name}"] = array
     folder = Path(folder)
@@ -282,14 +294,15 @@ def is_without_vocabulary(folder: Path) -> bool:
 def read_vocabulary(path: Path) -> dict[str, int]:
     """Return a vocab.json; ValueError if its ids are not 0, 1, 2, ..., each once."""
     vocabulary = read_json(path)
-    if sorted(vocabulary.values()) != list(range(len(vocabulary))):
-        raise ValueError(f"the ids of its {len(vocabulary)} tokens are not 0, 1, 2, ..., each once")
+    ids = sorted(vocabulary.values())
+    if ids != list(range(len(ids))) or not all(type(i) is int for i in ids):
+        raise ValueError(f"the ids of its {len(ids)} tokens are not 0, 1, 2, ..., each once")
     return vocabulary
 
 
 def read_merges(path: Path, vocabulary: dict[str, int]) -> list[tuple[str, str]]:
     """Return a merges.txt; CheckpointError if it is not all there, or of another vocabulary."""
-    lines, merges = path.read_text(encoding="utf-8-sig").split("\n"), []
+    lines, merges = path.read_text(encoding="utf-8-sig").split("\n"), {}
     for number, line in enumerate(lines, 1):
         pair = tuple(line.split())
         if not pair or line.startswith("#version:"):
@@ -297,23 +310,38 @@ def read_merges(path: Path, vocabulary: dict[str, int]) -> list[tuple[str, str]]
         if len(pair) != 2 or not {*pair, "".join(pair)} <= vocabulary.keys():
             rule = "two tokens of vocab.json that make a third one"
             raise CheckpointError(f"{path}, line {number}: {line[:40]!r} is not {rule}")
-        merges.append(pair)
+        if pair in merges:
+            raise CheckpointError(f"{path}, line {number}: {line[:40]!r} is there twice")
+        merges[pair] = number
     made = {"".join(pair) for pair in merges}
     for token in vocabulary.keys() - made:
         if len(token) > 1 and not (token[0] in "<[" and token[-1] in ">]"):  # <|endoftext|>, [PAD]
             said = f"{path} is not whole: it ends at line {len(lines)}, and nothing makes {token!r}"
             raise CheckpointError(said)
-    return merges
+    return [*merges]
 
 
 def read_tokenizer_file(path: Path):
-    """Return the tokenizer of a tokenizer.json; CheckpointError if it is damaged."""
+    """Return the tokenizer of a tokenizer.json; CheckpointError if it is damaged.
+
+    The library raises bare exceptions, so what can be damaged is looked at before.
+    """
     from tokenizers import Tokenizer
 
     try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # the library has no type of its own
-        raise CheckpointError(f"{path.parent} has no whole tokenizer.json ({error})") from None
+        found = read_json(path)
+        model, vocabulary = found["model"], found["model"]["vocab"]
+        if not isinstance(vocabulary, dict | list) or not vocabulary:
+            raise ValueError("there are no tokens in it")
+        if model.get("type", "BPE") == "BPE":
+            for pair in model["merges"]:
+                first, second = pair.split(" ") if isinstance(pair, str) else pair
+                if not {first, second, first + second} <= vocabulary.keys():
+                    raise ValueError(f"{pair!r} is no merge of its tokens")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        said = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise CheckpointError(f"{path.parent} has no whole tokenizer.json ({said})") from None
+    return Tokenizer.from_str(json.dumps(found))
 
 
 def load_gpt2_tokenizer(source: str | Path | None = None):

@@ -54,6 +54,17 @@ def measure_difference(model: keras.Model, path: Path) -> float:
     return max(float(np.abs(a - b).max()) for a, b in zip(found, wanted, strict=True))
 
 
+def export_model(model: keras.Model, path: Path) -> float:
+    """Write a model as ONNX; return how far it is from Keras, KeptModelError if that is far."""
+    register_erfc()
+    inputs = list_inputs(model)
+    signature = [inputs] if len(inputs) > 1 else inputs
+    model.export(path, format="onnx", verbose=False, input_signature=signature)
+    if not (difference := measure_difference(model, path)) < 1e-4:
+        raise KeptModelError(f"ONNX Runtime differs from Keras by {difference:.1e}")
+    return difference
+
+
 def export_onnx(folder: str | Path) -> float:
     """Add model.onnx to a kept model, and its hash to card.json; return how far it is from Keras.
 
@@ -66,14 +77,9 @@ def export_onnx(folder: str | Path) -> float:
             f"{folder} is of {model.dtype_policy.name}, and ONNX needs float32: build the model "
             "under that policy, give it these weights by `set_weights`, and save it"
         )
-    register_erfc()
-    inputs = list_inputs(model)
-    signature = [inputs] if len(inputs) > 1 else inputs
     with tempfile.TemporaryDirectory() as place:
         path = Path(place, "model.onnx")
-        model.export(path, format="onnx", verbose=False, input_signature=signature)
-        if not (difference := measure_difference(model, path)) < 1e-4:
-            raise KeptModelError(f"{folder}: ONNX Runtime differs from Keras by {difference:.1e}")
+        difference = export_model(model, path)
         shutil.copyfile(path, folder / path.name)
     write_card(folder, json.loads((folder / "card.json").read_text(encoding="utf8")))
     return difference

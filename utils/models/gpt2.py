@@ -11,6 +11,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from utils.checks import BROKEN, check_number, check_whole
+
 
 @dataclasses.dataclass(frozen=True)
 class GPT2Config:
@@ -21,7 +23,8 @@ class GPT2Config:
     hidden_dim: int = 768  # D, numbers in the vector of a token; a multiple of `num_heads`
     num_layers: int = 12  # blocks
     num_heads: int = 12  # H
-    dropout: float = 0.0  # share of each layer's output that is set to zero in training
+    dropout: float = 0.0  # share of the embedded tokens and of each layer's output that is set to
+    # zero in training; attention weights are not
     initializer_range: float = 0.02  # deviation of the weights before training; 0 draws none
 
     def __post_init__(self):
@@ -34,8 +37,7 @@ class GPT2Config:
         if not (type(self.dropout) in (int, float) and 0 <= self.dropout < 1):
             rule = "dropout (in config.json resid_pdrop) must be a number from 0 to below 1"
             raise ValueError(f"{rule}, not {self.dropout!r}")
-        if not self.initializer_range >= 0:
-            raise ValueError(f"initializer_range must be at least 0, not {self.initializer_range}")
+        check_number("initializer_range", self.initializer_range, least=0)
 
 
 SIZES = {  # as published, named as on the Hugging Face hub
@@ -274,12 +276,14 @@ def compute_token_bits(model: GPT2, token_ids: np.ndarray, *, stride=None, batch
     """
     token_ids = check_token_ids(token_ids, model.config.vocabulary_size)
     N, T = len(token_ids) - 1, model.config.context_length
-    stride = T // 2 if stride is None else stride
-    if N < 1 or stride not in range(1, T + 1):
-        rule = f"there must be 2 tokens or more to predict one, and a stride from 1 to {T}"
-        raise ValueError(f"{rule}; got {N + 1} tokens and {stride}")
+    if N < 1:
+        raise ValueError(f"there must be 2 tokens or more to predict one; got {N + 1} tokens")
+    stride = max(1, T // 2) if stride is None else stride
+    check_whole("stride", stride, least=1, most=T)
     T = min(T, N)
-    batch_size = batch_size or max(1, 2**24 // (T * model.config.vocabulary_size))
+    if batch_size is None:
+        batch_size = max(1, 2**24 // (T * model.config.vocabulary_size))
+    check_whole("batch_size", batch_size, least=1)
     starts = np.append(np.arange(0, N - T, stride), N - T)  # of the windows; the last ends the text
     bits = np.zeros(N)
     starts = np.pad(starts, (0, -len(starts) % batch_size), mode="edge")  # full batches
@@ -289,4 +293,6 @@ def compute_token_bits(model: GPT2, token_ids: np.ndarray, *, stride=None, batch
         nats = ops.sparse_categorical_crossentropy(token_ids[places + 1], logits, from_logits=True)
         for row, found in zip(places, ops.convert_to_numpy(nats) / np.log(2), strict=True):
             bits[row] = found
+    if not np.isfinite(bits).all():
+        raise ValueError(BROKEN)
     return bits

@@ -17,6 +17,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from utils.checks import is_number
 from utils.models.gpt2 import ConfiguredModel, check_length, make_attention_mask
 
 
@@ -61,10 +62,12 @@ class LlamaConfig:
                 f"num_key_value_heads; got {self.hidden_dim}, {self.num_heads} and "
                 f"{self.num_key_value_heads}"
             )
-        if not (1 < self.rope_base < np.inf and self.epsilon > 0 and self.initializer_range >= 0):
+        base, epsilon, deviation = self.rope_base, self.epsilon, self.initializer_range
+        numbers = all(map(is_number, (base, epsilon, deviation)))
+        if not (numbers and base > 1 and epsilon > 0 and deviation >= 0):
             raise ValueError(
                 "rope_base must be above 1, epsilon above 0 and initializer_range at least 0; got "
-                f"{self.rope_base}, {self.epsilon} and {self.initializer_range}"
+                f"{base!r}, {epsilon!r} and {deviation!r}"
             )
         if type(self.tie_embeddings) is not bool:
             raise ValueError(f"tie_embeddings must be True or False, not {self.tie_embeddings!r}")
@@ -143,10 +146,11 @@ def rotate(x, cos, sin):
         >>> ops.convert_to_numpy(rotate(x, np.zeros((1, 1, 1, 1)), np.ones((1, 1, 1, 1)))).tolist()
         [[[[0.0, 1.0]]]]
     """
-    first, second = x[..., ::2], x[..., 1::2]
+    B, S, heads, H = ops.shape(x)
+    first, second = ops.unstack(ops.reshape(x, (B, S, heads, H // 2, 2)), 2, axis=-1)
     cos, sin = ops.cast(cos, x.dtype), ops.cast(sin, x.dtype)
     pairs = ops.stack([first * cos - second * sin, first * sin + second * cos], axis=-1)
-    return ops.reshape(pairs, ops.shape(x))
+    return ops.reshape(pairs, (B, S, heads, H))
 
 
 # The model

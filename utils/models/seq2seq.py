@@ -53,14 +53,22 @@ class CrossAttention(keras.layers.Layer):
 
 
 def build_translator(
-    source_size: int, target_size: int, *, embedding_dim, hidden_dim, dropout=0.0, attention=None
+    source_size: int,
+    target_size: int,
+    *,
+    embedding_dim,
+    hidden_dim,
+    dropout=0.0,
+    attention=None,
+    both_directions=True,
 ) -> keras.Model:
     """Build an encoder-decoder. Built in notebook 05, section 2; with attention in notebook 08.
 
     It goes from [source_ids (B, S), target_ids (B, T)], 0 = padding, to logits (B, T, V). The
     decoder, of D units, reads the true target so far (teacher forcing); the encoder has D / 2 units
-    in each direction. `dropout` is the share of the word vectors' and of the last layer's inputs
-    blanked in training. Each decoder state looks at all encoder states by `attention`.
+    in each direction, or D and one direction only. `dropout` is the share of the word vectors' and
+    of the last layer's inputs blanked in training. Each decoder state looks at all encoder states
+    by `attention`.
     Reference: Sutskever, Vinyals and Le 2014; Luong, Pham and Manning 2015, equation 5.
     """
     source_ids = keras.Input((None,), dtype="int32", name="source_ids")
@@ -68,8 +76,11 @@ def build_translator(
     mask = keras.ops.not_equal(source_ids, PADDING)
     x = keras.layers.Embedding(source_size, embedding_dim, name="source_embedding")(source_ids)
     x = keras.layers.Dropout(dropout)(x)
-    reader = keras.layers.LSTM(hidden_dim // 2, return_sequences=True, return_state=True)
-    memory, *states = keras.layers.Bidirectional(reader, name="encoder")(x, mask=mask)
+    units = hidden_dim // 2 if both_directions else hidden_dim
+    encoder = keras.layers.LSTM(units, return_sequences=True, return_state=True, name="encoder")
+    if both_directions:
+        encoder = keras.layers.Bidirectional(encoder, name="encoder")
+    memory, *states = encoder(x, mask=mask)
     states = [keras.ops.concatenate(states[i::2], axis=-1) for i in (0, 1)]  # h, c: (B, D)
 
     y = keras.layers.Embedding(target_size, embedding_dim, name="target_embedding")(target_ids)

@@ -207,6 +207,8 @@ class GGUFFile:
                     raise CheckpointError(f"{path} is no GGUF file of version 2 or 3")
                 for _ in range(num_facts):
                     name = self._read_text()
+                    if name in self.facts:
+                        raise ValueError(f"{name!r} is there twice")
                     self.facts[name] = self._read_value(self._read_scalar("I"))
                 infos = []
                 for _ in range(num_arrays):
@@ -308,10 +310,14 @@ class GGUFFile:
             raise CheckpointError(
                 f"{self.path} has the tokenizer ({model!r}, {rule!r}), not ('gpt2', 'smollm')"
             )
-        tokens, merges, kinds = (
-            self.facts[f"tokenizer.ggml.{key}"] for key in ("tokens", "merges", "token_type")
-        )
+        names = [f"tokenizer.ggml.{key}" for key in ("tokens", "merges", "token_type")]
+        if missing := [name for name in names if name not in self.facts]:
+            raise CheckpointError(f"{self.path} lacks {missing[0]}")
+        tokens, merges, kinds = (self.facts[name] for name in names)
         vocabulary = {token: k for k, token in enumerate(tokens)}
+        if not len(vocabulary) == len(tokens) == len(kinds):
+            sizes = f"{len(tokens)} tokens, {len(vocabulary)} of them different"
+            raise CheckpointError(f"{self.path} has {sizes}, and {len(kinds)} types of tokens")
         tokenizer = Tokenizer(models.BPE(vocabulary, [tuple(pair.split(" ")) for pair in merges]))
         tokenizer.pre_tokenizer = split_digits()
         tokenizer.decoder = decoders.ByteLevel()
@@ -339,6 +345,7 @@ class HubFolder:
         "model_type": ("llama",),
         "hidden_act": ("silu",),
         "attention_bias": (False, None),
+        "attention_dropout": (0, None),
         "mlp_bias": (False, None),
         "quantization_config": (None,),
         "rope_scaling": (None,),
@@ -361,13 +368,16 @@ class HubFolder:
                     found = tuple(entry["shape"]), entry["dtype"], file, first
                     if name in self.arrays or end > file.stat().st_size:
                         raise ValueError(f"{name!r} is twice there, or not all there")
+                    width = np.dtype(self.DTYPES.get(entry["dtype"], "V0")).itemsize
+                    if width and end - first != width * np.prod(entry["shape"]):
+                        raise ValueError(f"{name!r} has another size than its shape says")
                     self.arrays[name] = found
             except (OSError, struct.error, ValueError, KeyError, TypeError) as error:
                 raise CheckpointError(f"{file} is damaged or truncated ({error})") from None
 
     def read_config(self) -> LlamaConfig:
         """Return the sizes of the model."""
-        facts = dict(self.facts)
+        facts = {key: fact for key, fact in self.facts.items() if fact is not None}
         rope = facts.get("rope_parameters") or {}
         if rope.get("rope_type", "default") != "default":
             facts["rope_scaling"] = rope
@@ -383,14 +393,14 @@ class HubFolder:
                 hidden_dim=facts["hidden_size"],
                 num_layers=facts["num_hidden_layers"],
                 num_heads=N,
-                num_key_value_heads=facts.get("num_key_value_heads") or N,
+                num_key_value_heads=facts.get("num_key_value_heads", N),
                 feedforward_dim=facts["intermediate_size"],
-                rope_base=float(rope.get("rope_theta") or facts.get("rope_theta") or 10_000.0),
+                rope_base=float(rope.get("rope_theta", facts.get("rope_theta", 10_000.0))),
                 epsilon=float(facts["rms_norm_eps"]),
                 tie_embeddings=facts.get("tie_word_embeddings", False),
                 initializer_range=facts.get("initializer_range", 0.02),
             )
-            if (facts.get("head_dim") or config.head_dim) != config.head_dim:
+            if facts.get("head_dim", config.head_dim) != config.head_dim:
                 raise ValueError(f"head_dim is {facts['head_dim']}, not {config.head_dim}")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             reason = f"it lacks {error}" if isinstance(error, KeyError) else error
@@ -454,7 +464,8 @@ def format_chat(messages: str | list[dict[str, str]]) -> str:
         messages: turns with "role" (system, user or assistant) and "content"; or what a user says.
 
     Raises:
-        ValueError: another role, or a token that begins or ends a turn inside of one.
+        ValueError: no turn, another role, something else in a turn than a role and a text, or a
+            token inside of one that begins or ends a turn.
 
     Example:
         >>> print(format_chat("Hello!"))
@@ -467,12 +478,17 @@ def format_chat(messages: str | list[dict[str, str]]) -> str:
     """
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
-    if not messages or messages[0]["role"] != "system":
-        messages = [{"role": "system", "content": SYSTEM}, *messages]
+    if not messages:
+        raise ValueError("a dialogue needs at least one turn")
     for message in messages:
-        if message["role"] not in ROLES or any(c in message["content"] for c in CONTROLS):
-            raise ValueError(
-                f"a turn is of {', '.join(ROLES)}, without {', '.join(CONTROLS)}; got {message}"
-            )
+        whole = isinstance(message, dict) and message.keys() == {"role", "content"}
+        text = message["content"] if whole else None
+        if not isinstance(text, str) or any(c in text for c in CONTROLS):
+            said = f'a turn is {{"role": ..., "content": text}}, without {", ".join(CONTROLS)}'
+            raise ValueError(f"{said}; got {message!r:.80}")
+        if message["role"] not in ROLES:
+            raise ValueError(f"a turn is of {', '.join(ROLES)}; got {message!r:.80}")
+    if messages[0]["role"] != "system":
+        messages = [{"role": "system", "content": SYSTEM}, *messages]
     turns = [f"<|im_start|>{each['role']}\n{each['content']}<|im_end|>\n" for each in messages]
     return "".join(turns) + "<|im_start|>assistant\n"

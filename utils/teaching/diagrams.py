@@ -6,12 +6,11 @@ Each is read from top to bottom and, as the last value of a cell, shown by the n
 import itertools
 import math
 from collections.abc import Sequence
-from graphlib import TopologicalSorter
 from typing import NamedTuple
 
 import numpy as np
 
-from utils.teaching.canvas import MARGIN, ROOM, WIDTH, Canvas, Diagram, measure, wrap
+from utils.teaching.canvas import INK, MARGIN, ROOM, WIDTH, Canvas, Diagram, measure, wrap
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -30,10 +29,7 @@ class Step(NamedTuple):
 def draw_model(steps: list[Step], *, title: str, mask: Sequence = ()) -> Diagram:
     """Draw a model as a column of boxes, with one example flowing through it.
 
-    Args:
-        steps: the rows, from the text to the answer.
-        title: names the model.
-        mask: one value a token; where it is false, cells are grey and nothing flows on.
+    Where `mask`, one value a token, is false, cells are grey and nothing flows on.
     """
     shown = [f"{step.name}: {step.text} {tuple(step.shape) or ''}".strip() for step in steps]
     canvas = Canvas(title, "; ".join(shown) + ".")
@@ -82,6 +78,45 @@ def draw_unrolled(words: list[str], hidden_dim: int, *, cell="LSTM", mask=()) ->
     return canvas.finish(y + 148, caption)
 
 
+def draw_streams(streams: list[list[str]], sequence_length: int, *, cell="GRU") -> Diagram:
+    """Draw truncated backpropagation: a recurrent layer reads streams of text, part by part.
+
+    Args:
+        streams: the tokens of each stream, one more than are read.
+        sequence_length: tokens of a stream that one training step reads.
+    """
+    count = len(streams[0]) - 1
+    if {len(tokens) for tokens in streams} != {count + 1} or count % sequence_length:
+        raise ValueError(f"each stream needs a multiple of {sequence_length} tokens, and one more")
+    text = "; ".join(f"stream {i}: {' '.join(tokens)}" for i, tokens in enumerate(streams, 1))
+    canvas = Canvas("Truncated backpropagation over streams", f"{text}.")
+    left, wide, y = 98, ROOM - 84, canvas.y + 26
+    steps, borders = range(0, count, sequence_length), []
+    for number, start in enumerate(steps, 1):
+        place = left + wide * (start + sequence_length / 2) / count
+        canvas.text((place, canvas.y + 8), f"training step {number}", bold=True)
+        borders += [left + wide * start / count] * (start > 0)
+    for number, tokens in enumerate(streams, 1):
+        for down, name in ((0, f"stream {number}"), (50, "state"), (100, "next token")):
+            canvas.text((MARGIN, y + down + 13), name, anchor="start", room=84)
+        read = canvas.row(left, y, wide, tokens[:-1], shades="sand", gap=17)
+        cells = canvas.row(left, y + 50, wide, [cell] * count, shades="blue", gap=17)
+        canvas.link(read, cells)
+        canvas.link(cells, canvas.row(left, y + 100, wide, tokens[1:], shades="white", gap=17))
+        for start in steps:
+            canvas.chain(cells[start : start + sequence_length], both=True)
+        for end in steps[1:]:  # the state goes on, the gradient does not come back
+            canvas.arrow(*((x, y + 55) for x in (cells[end - 1].right[0], cells[end].x)))
+        y += 146
+    for x in borders:
+        line = f"M{x} {canvas.y} L{x} {y - 16}"
+        canvas.add("path", d=line, stroke=INK, stroke_width=1, stroke_dasharray="4 3")
+    caption = "Arrows to the right: the state. To the left: the gradient, which tells the weights "
+    return canvas.finish(
+        y - 16, caption + "how to change. At the dashed line only the state goes on."
+    )
+
+
 def draw_lstm_cell(input_dim: int, hidden_dim: int) -> Diagram:
     """Draw one step of an LSTM, with its three gates and the candidate."""
     joined = input_dim + hidden_dim
@@ -113,27 +148,21 @@ def draw_lstm_cell(input_dim: int, hidden_dim: int) -> Diagram:
         (gates[2].top, (candidate, middle), write.right),
         (gates[3].top, show.bottom),
         (write.top, add.bottom),
-        (old.right, keep.left),
-        (keep.right, add.left),
-        (add.right, new.left),
         ((leave, state), squash.top),
         (squash.bottom, show.top),
         (show.right, out.left),
     ):
         canvas.arrow(*path)
+    canvas.chain([old, keep, add, new])
     weights = 4 * hidden_dim * (joined + 1)
     caption = f"4 × {hidden_dim} × ({joined} + 1) = {weights:,} weights, 1 for the bias. "
     return canvas.finish(joint.y + 30, caption + "× and + work number by number.")
 
 
 def draw_convolution(words: list[str], kernel_size: int, filters: int, *, values=()) -> Diagram:
-    """Draw the windows of a convolution over a sentence, and the maximum over time.
+    """Draw the windows of `kernel_size` words over a sentence, and the maximum over time.
 
-    Args:
-        words: the sentence.
-        kernel_size: words in a window.
-        filters: numbers computed from each window.
-        values: what one filter gives for each window, if it is to be shown.
+    `values` is what one of the filters gives for each window, if it is to be shown.
     """
     count = len(words) - kernel_size + 1
     if not 0 < kernel_size <= len(words) or len(values) not in (0, count):
@@ -164,11 +193,9 @@ def draw_convolution(words: list[str], kernel_size: int, filters: int, *, values
 def draw_translation(
     source: list[str], target: list[str], *, weights=(), step=0, bidirectional=False
 ) -> Diagram:
-    """Draw an encoder and a decoder.
+    """Draw an encoder that reads the words of `source`, and a decoder that writes `target`.
 
     Args:
-        source: words that the encoder reads.
-        target: words that the decoder writes.
         weights: attention weights, one a source word; without, the decoder gets one state.
         step: which word is written with these weights; 0 is the first.
         bidirectional: the encoder also reads from right to left.
@@ -242,8 +269,9 @@ def draw_transformer_block(
     causal=False,
     cross=False,
     pre_norm=True,
+    num_key_value_heads: int | None = None,
 ) -> Diagram:
-    """Draw the block of an encoder or decoder.
+    """Draw the block of an encoder or decoder, or of a Llama.
 
     Args:
         hidden_dim: numbers of a position, D.
@@ -252,22 +280,32 @@ def draw_transformer_block(
         causal: no position sees a later one.
         cross: there is attention to an encoder.
         pre_norm: normalise what attention and network read; if False, the sum.
+        num_key_value_heads: heads of keys and values in a Llama, whose norms have no mean, whose
+            layers have no bias, and whose feed-forward network has a gate.
     """
     if hidden_dim % num_heads:
         raise ValueError(f"{num_heads} heads do not share {hidden_dim} numbers evenly")
-    heads = f"{num_heads} heads of {hidden_dim // num_heads} numbers; "
-    heads += f"{4 * hidden_dim * (hidden_dim + 1):,} weights"
+    size, is_llama = hidden_dim // num_heads, num_key_value_heads is not None
+    heads = f"{num_heads} heads of {size} numbers; "
+    weights = 4 * hidden_dim * (hidden_dim + 1)
+    if is_llama:
+        heads += f"keys and values of {num_key_value_heads}; "
+        weights = 2 * hidden_dim * (hidden_dim + num_key_value_heads * size)
+    heads += f"{weights:,} weights"
     seen = "itself and those before" if causal else "all positions"
     layers = [("Self-attention", f"each position sees {seen}; {heads}")]
     if cross:
         layers += [("Cross-attention", f"each sees the encoder's output; {heads}")]
     dense = intermediate_dim * (2 * hidden_dim + 1) + hidden_dim
     text = f"each position alone: {hidden_dim} to {intermediate_dim} to {hidden_dim} numbers; "
+    if is_llama:
+        text, dense = f"{text}with a gate; ", 3 * hidden_dim * intermediate_dim
     layers += [("Feed-forward", f"{text}{dense:,} weights")]
     text = "; ".join(f"{name}: {what}" for name, what in layers)
     canvas = Canvas(f"A Transformer block ({'pre' if pre_norm else 'post'}-norm)", f"{text}.")
     x, y, shape = 190, canvas.y + 26, f"(B, T, {hidden_dim})"
     last = canvas.box(x - 90, canvas.y, 180, 26, shape, shade="sand")
+    norm = "RMS normalisation" if is_llama else "layer normalisation"
     for name, what in layers:
         start = y
         for part in ["norm", name, "+"] if pre_norm else [name, "+", "norm"]:
@@ -275,7 +313,7 @@ def draw_transformer_block(
                 box = canvas.circle(x, y + 31, "+")
                 canvas.arrow((x, start + 8), (50, start + 8), (50, y + 31), box.left)
             elif part == "norm":
-                box = canvas.box(x - 90, y + 20, 180, 26, "layer normalisation")
+                box = canvas.box(x - 90, y + 20, 180, 26, norm)
             else:
                 box = canvas.box(x - 90, y + 20, 180, 34, part, shade="blue", bold=True)
                 for i, line in enumerate(lines := wrap(what, 226)):
@@ -288,14 +326,10 @@ def draw_transformer_block(
 
 
 def draw_mask(mask, columns: list[str], rows: Sequence = (), *, title: str, texts=()) -> Diagram:
-    """Draw a mask as a grid of 1 (seen) and 0 (hidden).
+    """Draw a mask, shape (rows, columns) or (columns,), as a grid of 1 (seen) and 0 (hidden).
 
-    Args:
-        mask: true or false, shape (rows, columns) or (columns,).
-        columns: names above the grid.
-        rows: names beside the grid.
-        title: names the mask.
-        texts: what stands in the cells instead, in the shape of the mask.
+    `columns` and `rows` are the names above and beside the grid; `texts` stands in the cells
+    instead, in the shape of the mask.
     """
     mask = np.atleast_2d(np.asarray(mask, dtype=bool))
     rows = rows or [""] * len(mask)
@@ -353,48 +387,3 @@ def draw_tokens(tokens: list[str], ids: Sequence[int] = (), *, title: str) -> Di
         canvas.box(x, y, wide, tall, *lines, shade=("blue", "sand", "orange", "white")[i % 4])
         x += wide + 2
     return canvas.finish(y + tall, "A dot is a space.")
-
-
-def draw_map(titles: dict[str, str], needs: dict[str, list[str]]) -> Diagram:
-    """Draw lessons as boxes, and an arrow from each lesson to those that need it.
-
-    Args:
-        titles: number of each lesson to its title.
-        needs: number of each lesson to those that it builds on. Of these, one on which another
-            builds gets no arrow of its own.
-    """
-    if needs.keys() != titles.keys() or not set().union(*needs.values()) <= titles.keys():
-        raise ValueError("titles and needs must name the same lessons")
-    levels, before = {}, {}
-    for n in TopologicalSorter(needs).static_order():
-        levels[n] = 1 + max((levels[need] for need in needs[n]), default=-1)
-        below = set().union(*(before[need] for need in needs[n]))
-        before[n] = below.union(needs[n])
-        needs = needs | {n: [need for need in needs[n] if need not in below]}
-    said = [f"{n} needs {' and '.join(needs[n])}" for n in titles if needs[n]]
-    canvas = Canvas("The lessons, and what each one needs", f"{', '.join(said)}.")
-    columns, boxes, taken = {}, {}, set()
-    for level, group in itertools.groupby(sorted(titles, key=levels.get), levels.get):
-        y = canvas.y + 104 * level
-        # Each lesson stands near those that it needs, but not where a long arrow passes.
-        wish = {n: np.mean([columns[need] for need in needs[n]] or [1]) for n in group}
-        names = sorted(wish, key=lambda n: (wish[n], n))
-        free = [column for column in range(4) if (level, column) not in taken]
-        if len(names) > len(free):
-            raise ValueError(f"lessons {names} side by side: there is room for {len(free)}")
-        ways = itertools.combinations(free, len(names))
-        columns |= min(
-            (dict(zip(names, way, strict=True)) for way in ways),
-            key=lambda way: sum(abs(way[n] - wish[n]) for n in names),
-        )
-        for n in names:
-            last = max((levels[m] for m in titles if n in needs[m]), default=level)
-            taken |= {(row, columns[n]) for row in range(level + 1, last)}
-            text = n, *wrap(titles[n], 114)
-            place = MARGIN + 131 * columns[n], y, 119, 60
-            boxes[n] = canvas.box(*place, *text, shade="blue", bold=True)
-            for need in needs[n]:
-                x = boxes[need].bottom[0]
-                canvas.arrow(boxes[need].bottom, (x, y - 44), head=False)
-                canvas.arrow((x, y - 44), boxes[n].top, curved=True)
-    return canvas.finish(y + 60)

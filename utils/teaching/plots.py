@@ -16,7 +16,6 @@ MARKERS = "os^vDP*Xp"
 STYLES = ("-", "--", "-.", ":")
 HATCHES = (None, "//", "..", "xx")
 Interval = tuple[float, float, float]  # value, lower end, upper end
-Bins = tuple[np.ndarray, np.ndarray]  # mean probability, share of label 1
 Band = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # places, values, lower, upper ends
 
 
@@ -24,10 +23,10 @@ def _start(width: float, height: float) -> Axes:
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
-def _start_panels(columns: int, width: float, height: float, *, rows: int = 1, **share):
-    """Return a figure and an array of Axes, shape (rows, columns)."""
+def _start_panels(columns: int, width: float, height: float, **share):
+    """Return a figure and an array of Axes, shape (1, columns)."""
     size = {"figsize": (width, height), "layout": "constrained"}
-    return plt.subplots(rows, columns, squeeze=False, sharey=True, **size, **share)
+    return plt.subplots(1, columns, squeeze=False, sharey=True, **size, **share)
 
 
 def _finish(axes: Axes, legend: dict | None = None, **names) -> Axes:
@@ -57,16 +56,6 @@ def plot_ladder(scores: dict[str, float], floor: float, *, title: str, xlabel: s
     limits = min(floor, *scores.values()) - 0.03, max(scores.values()) + 0.05
     below = {"loc": "upper left", "bbox_to_anchor": (0, -0.18)}
     return _finish(axes, below, title=title, xlabel=xlabel, xlim=limits)
-
-
-def plot_calibration(curves: dict[str, Bins], *, title: str) -> Axes:
-    """Draw the share of label 1 against the promised probability, beside the diagonal."""
-    axes = _start(5, 4.5)
-    axes.plot([0, 1], [0, 1], color="black", linestyle=":", label="a kept promise")
-    for (name, (promised, happened)), marker in zip(curves.items(), cycle(MARKERS), strict=False):
-        axes.plot(promised, happened, marker=marker, label=name)
-    names = {"xlabel": "predicted probability", "ylabel": "share of positive sentences"}
-    return _finish(axes, {}, title=title, **names)
 
 
 def plot_bits(scores: dict[str, float], *, title: str, uniform: float | None = None) -> Axes:
@@ -232,26 +221,6 @@ def plot_gains(
     figure.supxlabel(xlabel)
     figure.suptitle(title)
     return list(axes)
-
-
-def plot_token_maps(panels: dict[str, np.ndarray], tokens: list[str], *, title: str) -> list[Axes]:
-    """Draw weights from 0 to 1, or truth values, of T tokens: one panel, shape (T, T), a name.
-
-    It has a row for each token that looks, and a column for each that is looked at.
-    """
-    columns = min(len(panels), 4)
-    rows, ticks = -(-len(panels) // columns), range(len(tokens))
-    size = 2.6 * columns + 0.6, 2.6 * rows + 1.2
-    figure, axes = _start_panels(columns, *size, rows=rows, sharex=True)
-    for panel, (name, weights) in zip(axes.flat, panels.items(), strict=False):
-        panel.imshow(np.asarray(weights, "float32"), cmap="Blues", vmin=0, vmax=1)
-        panel.set_title(name, fontsize=10)
-        panel.set_xticks(ticks, tokens, rotation=90, fontsize=8)
-        panel.set_yticks(ticks, tokens, fontsize=8)
-    figure.suptitle(title)
-    figure.supxlabel("looked at", fontsize=9)
-    figure.supylabel("token that looks", fontsize=9)
-    return list(axes.flat)
 
 
 def plot_surprise(tokens: list[str], bits: np.ndarray, *, title: str) -> Axes:

@@ -92,27 +92,33 @@ const liveKept = (() => {
     const [source, target] = [toIds(readTokens(files[named[0]])), readTokens(files[named[1]])];
     const { length } = card.settings;
     check(Number.isInteger(length) && length > 0 && length <= 512, "Its card.json names no length.");
-    const ids = (text) => rules.splitSentence(text).map((token) => source.get(token) ?? UNKNOWN);
+    const cut = (text) => rules.splitSentence(text).slice(0, 512);
+    const knows = (token) => source.has(token);
+    const encode = (tokens) => tokens.map((token) => source.get(token) ?? UNKNOWN);
 
-    // Goes on with the likeliest token; each step reads source and translation again.
-    async function translate(text) {
-      const read = Int32Array.from(ids(text).slice(0, 512));
+    // Goes on with the likeliest token; each step reads source and translation again. Returns what was
+    // written and the outputs of the last step, which have a row for each token of it.
+    async function decode(tokens) {
+      const read = Int32Array.from(encode(tokens));
       const written = [START];
+      let outputs = [];
       while (read.length && written.length <= length) {
         const rows = [read, Int32Array.from(written)].map((row) => ["int32", row, [1, row.length]]);
-        const [{ data, dims }] = await model.run(
-          Object.fromEntries(model.inputs.map(({ name }, i) => [name, rows[i]])),
-        );
+        outputs = await model.run(Object.fromEntries(model.inputs.map(({ name }, i) => [name, rows[i]])));
+        const [{ data, dims }] = outputs;
         const last = data.subarray(data.length - dims.at(-1));
         const best = last.reduce((best, x, i) => (x > last[best] ? i : best), 0);
         if (best === END || best === PADDING) break;
         written.push(best);
       }
-      const words = written.slice(1).map((id) => target[id] ?? "[UNK]").join(" ");
-      return words.replace(/(?<=') | (?=[-.,])/g, "");
+      const ids = written.slice(1);
+      return { ids, words: ids.map((id) => target[id] ?? "[UNK]"), outputs };
     }
 
-    return { translate, ids: (text) => (ids(text).length ? ids(text) : [PADDING]) };
+    const join = (words) => words.join(" ").replace(/(?<=') | (?=[-.,])/g, "");
+    const translate = async (text) => join((await decode(cut(text))).words);
+    const ids = (text) => (cut(text).length ? encode(cut(text)) : [PADDING]);
+    return { cut, knows, encode, decode, join, translate, ids };
   }
 
   // Opens the files of a kept model, {name: bytes}; an error's message is a sentence for the reader.

@@ -7,7 +7,7 @@ live.start("next_token", async (root) => {
   const find = (name) => root.querySelector(`[name=${name}]`);
   const [prompt, written] = [find("prompt"), root.querySelector(".live-written")];
   const [answer, canvas] = [root.querySelector("output"), root.querySelector("canvas")];
-  const [nextTable, attentionTable] = root.querySelectorAll("table");
+  const [nextTable, attentionTable, matrixTable] = root.querySelectorAll("table");
   const files = await live.loadPacked("gpt2");
   const vocabulary = JSON.parse(live.decode(files["vocab.json"]));
   const tokenizer = liveText.makeBPE(vocabulary, live.decode(files["merges.txt"]));
@@ -77,6 +77,9 @@ live.start("next_token", async (root) => {
     const row = Array.from(data.subarray(head + (S - 1) * S, head + S * S));
     const order = [...row.keys()].sort((a, b) => row[b] - row[a]).slice(0, 5);
     live.fillRows(attentionTable, order.map((i) => [name(seen.ids[i]), String(i + 1), live.percent(row[i])]));
+    const last = [...row.keys()].slice(-16);
+    live.fillHead(matrixTable, ["", ...last.map((i) => name(seen.ids[i]))]);
+    live.fillRows(matrixTable, last.map((i) => [name(seen.ids[i]), ...last.map((k) => live.percent(data[head + i * S + k]))]));
   }
 
   async function look(text) {

@@ -154,6 +154,12 @@ const live = (() => {
     return element;
   }
 
+  // Names the columns of a table; the first may be empty.
+  function fillHead(table, names) {
+    const cells = names.map((name) => (name ? make("th", { scope: "col" }, name) : make("td")));
+    table.tHead.replaceChildren(make("tr", {}, ...cells));
+  }
+
   // Fills a table's body with rows of strings.
   function fillRows(table, rows) {
     const cells = (row) => row.map((cell, i) => make(i ? "td" : "th", i ? {} : { scope: "row" }, cell));
@@ -161,5 +167,5 @@ const live = (() => {
   }
 
   const percent = (p) => `${(100 * p).toFixed(1)} %`;
-  return { decode, loadPacked, openModel, keepUp, start, make, fillRows, percent };
+  return { decode, loadPacked, openModel, keepUp, start, make, fillHead, fillRows, percent };
 })();

@@ -2,24 +2,7 @@
 
 import numpy as np
 
-from utils.teaching.checks import exercise, run
-
-
-@exercise
-def check_steps(answer) -> str | None:
-    """16 batches in each epoch, the last one of 40 sentences; three times."""
-    said = f"{answer!r} steps: "
-    if isinstance(answer, bool) or not isinstance(answer, int | float | np.number):
-        return f"answer is {answer!r}; a number is asked for."
-    if answer in (15, 15.625, 16):
-        return f"{said}that is one epoch (16 with the smaller last batch); you train for three."
-    if answer == 3 * 64:
-        return f"{said}epochs times batch size; a step is one batch: how many are in an epoch?"
-    if answer in (45, 46, 46.875, 47):
-        return f"{said}count the batches of one epoch, the smaller last one too, then multiply."
-    if answer == 3000:
-        return f"{said}a step uses a batch of 64 sentences, not one sentence."
-    return None if answer == 48 else f"{said}1,000 sentences are 15 batches of 64, and a rest."
+from utils.teaching.checks import NotDone, exercise, run
 
 
 @exercise
@@ -45,6 +28,37 @@ def check_loss(compute_loss) -> str | None:
             return f"{hint}."
     if not np.isclose(found, each.mean()):
         return f"for p = {p.tolist()} and y = {y.tolist()} expected {each.mean():.4f}, got {found}."
+    return None
+
+
+@exercise
+def check_step(take_step) -> str | None:
+    """Adam starts from the same gradients, and then chooses a step size for each weight."""
+    x, y = np.array([[1.0, 1, 0], [0, 1, 0], [0, 0, 1], [1, 0, 1]]), np.array([1.0, 0, 1, 1])
+    w, b, rate = np.array([0.5, -1.0, 0.25]), 0.1, 2.0
+    error = 1 / (1 + np.exp(-(x @ w + b))) - y
+    slopes, slope = x.T @ error / len(y), error.mean()
+    found = run(take_step, w.copy(), b, x, y, rate)
+    if not isinstance(found, tuple) or len(found) != 2 or np.shape(found[0]) != (3,):
+        return f"return two things, weights of shape {w.shape} and b; yours is {found!r}."
+    new_w, new_b = (np.asarray(each, dtype=float) for each in found)
+    if np.allclose(new_w, w) and np.allclose(new_b, b):
+        raise NotDone
+    for changes, hint in (
+        ((-slopes, -slope), "this goes along the gradient, and the loss grows: subtract it"),
+        ((4 * slopes, 4 * slope), "this is the sum over the sentences: take the mean"),
+        ((slopes / rate, slope / rate), "the gradient is not multiplied by the learning rate"),
+        ((slopes, 0), "b has not changed: its gradient is the mean of p - y"),
+        ((0, slope), "the weights have not changed: their gradient is the mean of (p - y) x"),
+        ((slope, slope), "each word has its own gradient: only sentences that hold it count"),
+        ((slopes, 4 * slope), "b changes by the sum: take the mean of p - y"),
+        ((4 * slopes, slope), "w changes by the sum: divide by the number of sentences"),
+    ):
+        if np.allclose(new_w, w - rate * changes[0]) and np.allclose(new_b, b - rate * changes[1]):
+            return f"{hint}."
+    wanted = w - rate * slopes, b - rate * slope
+    if not (np.allclose(new_w, wanted[0]) and np.allclose(new_b, wanted[1])):
+        return f"expected w {wanted[0].round(3)} and b {wanted[1]:.3f}, got {new_w} and {new_b}."
     return None
 
 

@@ -78,10 +78,10 @@ def check_pool_mean(pool_mean) -> str | None:
     return None
 
 
-check_padding_cause = choose(
-    "Each step of padding multiplies the memory by the forget gate, and nothing is left.",
+check_padding_side = choose(
+    "The words are read last, so no step of padding comes between them and the answer.",
     right="b",
-    a="the masked model has as many epochs, and learns.",
-    c="the masked model has the same vocabulary, and learns.",
-    d="the same line measures the masked model; 0.5 is what guessing gets.",
+    a="the forget gate removes what was read many steps ago: what is read last now?",
+    c="a zero tells nothing about a sentence; zeros in front can at best do no harm.",
+    d="to a layer without a mask, 0 is an id like any other; it may stand anywhere.",
 )
