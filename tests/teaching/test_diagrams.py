@@ -37,7 +37,7 @@ def read_course():
     titles, needs = {}, {}
     for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
         first = "".join(json.loads(path.read_text(encoding="utf8"))["cells"][0]["source"])
-        number, titles[path.name[:2]] = re.match(r"# (\d\d) · (.+)", first).groups()
+        number, titles[path.name[:2]] = re.match(r"# (\d\d) · ([^,\n]+)", first).groups()
         text = re.search(r"\*\*Needs\*\*(.*?)(<br>|\n\n|$)", first, re.S)[1]
         needs[number] = re.findall(r"\b[01]\d\b(?!\.)", re.sub(r"Python [\d. to]+", "", text))
     return titles, needs
