@@ -4,16 +4,18 @@ The models are those that notebook 13 builds (its cells with the tag "build" are
 read the same batches of the same plays, in the same order, for the same number of steps, with three
 seeds. Byte-level BPE of 1,024 tokens is learned from the training plays. What is chosen is chosen
 on *Hamlet*, which nothing trains on: optimizer and learning rate of the GPT-2 (its variants get the
-same) and of the GRU, four tries each, one seed; order and discount of the count model. The two
-validation plays are read once, at the end of each run. No test play is read.
+same) and of the GRU, three tries each, one seed; order and discounts of the count model, and the
+weight of the counts of what it has just read. The two validation plays are read once, at the end of
+each run. No test play is read. One question was declared: all four changes against GPT-2; the other
+comparisons are exploratory.
 
 Run: `python -m benchmarks.compare_decoders` (40 minutes). It writes data/results/decoders.json; a
 run that was interrupted goes on with what build/ holds.
 """
 
 import functools
-import inspect
 import itertools
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -46,6 +48,8 @@ SIZES |= {"num_key_value_heads": 2, "feedforward_dim": 341, "rope_base": 10_000.
 CONFIG = LlamaConfig(1024, **SIZES)
 GRU = {"embedding_dim": 128, "hidden_dim": 335}  # as many parameters as the GPT-2
 SEGMENT = 128  # tokens of a piece of text, over which intervals are computed
+COLUMNS = ("model", "parameters", "CPU-seconds", "bits per byte", "minus GPT-2")
+COLUMNS += ("95 %, 3 seeds", "95 %, pieces of text")
 CHANGES = {
     "GPT-2": {},
     "RMSNorm": {"rms_norm": True},
@@ -53,8 +57,9 @@ CHANGES = {
     "grouped queries": {"grouped": True},
     "SwiGLU": {"gated": True},
 }
-ALL = {"rms_norm": True, "rotary": True, "grouped": True, "gated": True, "bias": False}
-NETWORKS = CHANGES | {"all four, no biases": ALL, "GRU": None}
+ALL = {"rms_norm": True, "rotary": True, "grouped": True, "gated": True}
+NETWORKS = CHANGES | {"all four": ALL, "GRU": None}
+DISCOUNTS = [[0.95, 1.5, 1.8], None]  # those of lesson 02, and what each order estimates
 TRIES = {
     "GPT-2": [("Muon", 5e-3), ("Muon", 1.5e-2), ("Adam", 4e-3)],
     "GRU": [("Muon", 5e-3), ("Muon", 1.5e-2), ("Adam", 8e-3)],
@@ -73,7 +78,7 @@ class Reader(NamedTuple):
 
 def read_lesson() -> dict:
     """Return what the cells of notebook 13 with the tag "build" define."""
-    names = {"keras": keras, "np": np, "ops": ops, "partial": functools.partial}
+    names = {"keras": keras, "np": np, "ops": ops}
     (path,) = (ROOT / "notebooks").glob("13_*.ipynb")
     for cell in pick(read_cells(path)):
         if "build" in get_tags(cell):
@@ -100,6 +105,20 @@ def cut(bits: np.ndarray) -> list[float]:
     return np.add.reduceat(bits, np.arange(0, len(bits), SEGMENT)).round(3).tolist()
 
 
+def score_recent(text: str, order: int, vocabulary_size: int) -> np.ndarray:
+    """Return the probability of each character by counts of the text before it (Witten-Bell)."""
+    counts, found = defaultdict(Counter), []
+    for t, character in enumerate(text):
+        p = 1 / vocabulary_size
+        for n in range(min(order, t + 1)):
+            seen = counts[text[t - n : t]]
+            p = (seen[character] + len(seen) * p) / max(1, seen.total() + len(seen)) if seen else p
+        for n in range(min(order, t + 1)):
+            counts[text[t - n : t]][character] += 1
+        found.append(p)
+    return np.array(found)
+
+
 def main(options) -> None:
     lesson, (texts, ids, ends) = read_lesson(), load_texts()
     once = harness.keep_parts("decoders", options)
@@ -111,7 +130,7 @@ def main(options) -> None:
     def build(changes, seed: int, **stream):
         keras.utils.set_random_seed(seed)
         if changes is None:
-            return build_language_model("GRU", CONFIG.vocabulary_size, **GRU, **stream)
+            return build_language_model(CONFIG.vocabulary_size, **GRU, **stream)
         model = lesson["build_decoder"](CONFIG, **changes)
         model(x[:1])  # creates the weights
         return model
@@ -149,11 +168,13 @@ def main(options) -> None:
         found = {"bits": float(bits.sum() / num_bytes[split]), "parameters": model.count_params()}
         return found | {"curve": np.round(curve, 4).tolist(), "segments": cut(bits)}
 
-    def count(order: int, discount: list[float], split: str, length: int) -> dict:
+    def count(order: int, discounts, split: str, text: str, recent: float = 0.0) -> dict:
         alphabet = sorted(set("".join(texts.values())))
         V = len(alphabet)
-        levels = count_ngrams(encode_characters(texts["train"][:length], alphabet), order, V)
-        p = NgramModel(levels, V, *discount).score(encode_characters(texts[split], alphabet))
+        levels = count_ngrams(encode_characters(text, alphabet), order, V)
+        p = NgramModel(levels, V, discounts).score(encode_characters(texts[split], alphabet))
+        if recent:
+            p = (1 - recent) * p + recent * score_recent(texts[split], order, V)
         sums = np.cumsum(-np.log2(p))[ends[split] - 1]  # up to the end of each token
         bits = np.diff(sums)
         return {"bits": float(bits.sum() / num_bytes[split]), "segments": cut(bits)}
@@ -163,28 +184,33 @@ def main(options) -> None:
         parts = {f"{name}, {how[0]} {how[1]:g}, on {CHOSEN_ON}": how for how in tries}
         tried = {p: once(p, train, name, *parts[p], trial, SEEDS[0], "choice") for p in parts}
         chosen[name] = parts[min(tried, key=lambda part: tried[part]["bits"])]
-    # With three discounts for each order, which the model estimates itself, the order is chosen.
-    estimated = "discounts" in inspect.signature(NgramModel).parameters
-    discounts = [[]] if estimated else [[0.8], [0.9], [0.95]]
-    settings = [(order, discount) for order in (7, 8, 9, 10) for discount in discounts]
-    length = len(texts["train"])
-    parts = {f"counts, order {o}, discount {d}, on {CHOSEN_ON}": (o, d) for o, d in settings}
-    tried = {p: once(p, count, *parts[p], "choice", length) for p in parts}
-    chosen["counts"] = parts[min(tried, key=lambda part: tried[part]["bits"])]
+    settings = list(itertools.product((7, 8, 9, 10), DISCOUNTS))
+    parts = {f"counts, order {o}, discounts {d}, on {CHOSEN_ON}": (o, d) for o, d in settings}
+    tried = {p: once(p, count, *parts[p], "choice", texts["train"]) for p in parts}
+    chosen["counts"] = order, discounts = parts[min(tried, key=lambda part: tried[part]["bits"])]
+    parts = {f"counts, {share} recent, on {CHOSEN_ON}": share for share in (0.1, 0.2, 0.3, 0.4)}
+    given = order, discounts, "choice", texts["train"]
+    tried = {p: once(p, count, *given, share) for p, share in parts.items()}
+    share = parts[min(tried, key=lambda part: tried[part]["bits"])]
 
     found = {name: [] for name in NETWORKS}
     for seed, name in itertools.product(SEEDS, NETWORKS):
         how = chosen["GRU" if name == "GRU" else "GPT-2"]
         part = f"{name}, seed {seed}"
         found[name].append(once(part, train, name, *how, steps, seed, "validation"))
-    read = min(len(ids["train"]), steps * BATCH_SIZE * LENGTH)  # tokens that the networks read
-    lengths = {
-        "counts, all of the plays": length,
-        "counts, the same text": int(ends["train"][read - 1]),
+    # The networks read the beginning of each of the streams into which the plays are cut.
+    stream, starts = len(x) // BATCH_SIZE * LENGTH, np.r_[0, ends["train"]]
+    read = [(k * stream, k * stream + min(stream, steps * LENGTH)) for k in range(BATCH_SIZE)]
+    same = "".join(texts["train"][starts[i] : starts[j]] for i, j in read)
+    given = {
+        "counts, all of the plays": (texts["train"], 0.0),
+        "counts, all, and what was just read": (texts["train"], share),
+        "counts, the same text": (same, 0.0),
     }
-    for name, some in lengths.items():
-        part = f"{name}, {chosen['counts']}"
-        found[name] = [once(part, count, *chosen["counts"], "validation", some)]
+    for name, (text, recent) in given.items():
+        part = f"{name}, order {order}, discounts {discounts}, recent {recent}"
+        found[name] = [once(part, count, order, discounts, "validation", text, recent)]
+    chosen = {name: list(how) for name, how in chosen.items()} | {"recent": share}
     sizes = len(ids["train"]), num_bytes["validation"]
     report(options, found, chosen, steps, *sizes, once.count_seconds())
 
@@ -204,24 +230,26 @@ def report(options, found, chosen, steps, train_tokens, num_bytes, seconds) -> N
             by_seed = (segments - base).mean(axis=1) * scale
             width = stats.t.ppf(0.975, 2) * by_seed.std(ddof=1) / 3**0.5
             row |= {"more": float(by_seed.mean()), "more_by_seed": by_seed.tolist()}
-            row["over_seeds"] = [row["more"] - width, row["more"] + width]
+            if len(runs) > 1:
+                row["over_seeds"] = [row["more"] - width, row["more"] + width]
             of_text = bootstrap_interval((segments.mean(axis=0) - base.mean(axis=0)) * scale)
             row["over_text"] = list(of_text)
         rows.append(row)
-        said = "–"
-        if name != "GPT-2":
-            ends = row["over_seeds"] if len(runs) > 1 else row["over_text"]
-            said = "{:+.3f} ({:+.3f} to {:+.3f})".format(row["more"], *ends)
-        shown = {
-            "model": name,
-            "parameters": f"{row['parameters']:,}" if row["parameters"] else "–",
-        }
-        table.append(shown | {"bits per byte": f"{row['bits']:.3f}", "minus GPT-2": said})
-    best = next(row for row in rows if row["name"] == "counts, all of the plays")
-    llama = next(row for row in rows if row["name"] == "all four, no biases")
+        cells = [name, f"{row['parameters']:,}" if row["parameters"] else "–"]
+        cells += [f"{row['cpu_seconds']:.0f}", f"{row['bits']:.3f}"]
+        ends = [row.get("over_seeds") if len(runs) > 1 else None, row.get("over_text")]
+        said = [f"{e[0]:+.3f} to {e[1]:+.3f}" if e else "–" for e in ends]
+        cells += [f"{row['more']:+.3f}" if "more" in row else "–", *said]
+        table.append(dict(zip(COLUMNS, cells, strict=True)))
+    by_name = {row["name"]: row for row in rows}
+    llama, best = by_name["all four"], by_name["counts, all of the plays"]
     facts = {"value": llama["bits"], "baseline": best["bits"], "values": llama["values"]}
+    facts |= {"gpt2": by_name["GPT-2"]["bits"], "gru": by_name["GRU"]["bits"]}
+    facts |= {"same_text": by_name["counts, the same text"]["bits"]}
+    facts |= {"recent": by_name["counts, all, and what was just read"]["bits"]}
+    facts |= {"more": llama["more"], "interval": llama["over_seeds"]}
     facts |= {"trivial": 8.0, "table": table, "rows": rows, "cpu_seconds": seconds}
-    facts |= {"chosen": {k: list(v) for k, v in chosen.items()}, "steps": steps}
+    facts |= {"chosen": chosen, "steps": steps}
     facts |= {"tokens_read": steps * BATCH_SIZE * LENGTH, "train_tokens": train_tokens}
     harness.record("decoders", options, **facts)
 

@@ -37,7 +37,7 @@ def read_course():
     titles, needs = {}, {}
     for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
         first = "".join(json.loads(path.read_text(encoding="utf8"))["cells"][0]["source"])
-        number, titles[path.name[:2]] = re.match(r"# (\d\d) · (.+)", first).groups()
+        number, titles[path.name[:2]] = re.match(r"# (\d\d) · ([^,\n]+)", first).groups()
         text = re.search(r"\*\*Needs\*\*(.*?)(<br>|\n\n|$)", first, re.S)[1]
         needs[number] = re.findall(r"\b[01]\d\b(?!\.)", re.sub(r"Python [\d. to]+", "", text))
     return titles, needs
@@ -73,6 +73,13 @@ def drawn(classifier):
     words = ["one", "of", "the", "best", "films", "this", "year"]
     return {
         "model": diagrams.draw_model(steps, title="A classifier", mask=MASK),
+        "decoder": diagrams.draw_model(
+            [
+                Step("Tokens", "words", cells=WORDS),
+                Step("Block", "gathers", (1, 5), WORDS, 9, "past"),
+            ],
+            title="A decoder",
+        ),
         "examples": overview.draw_examples(EXAMPLES, title="Three models"),
         "unrolled": diagrams.draw_unrolled(PADDED, 64, mask=MASK),
         "unrolled GRU": diagrams.draw_unrolled(WORDS, 64, cell="GRU"),
@@ -173,6 +180,7 @@ CASES = [
     *("examples", "model", "unrolled", "unrolled GRU", "streams", "LSTM", "convolution", "values"),
     "translation",
     *("two directions", "translation, attention", "attention", "block", "decoder block"),
+    *("Llama block", "decoder"),
     *("causal mask", "padding mask", "batch", "merges", "tokens", "ids", "map", "passing"),
 ]
 
@@ -348,6 +356,11 @@ def test_thicker_lines_are_larger_weights(drawn):
     assert widths == pytest.approx([8 * weight for weight in kept], abs=0.05)
     texts = list_texts(drawn["translation, attention"])
     assert [each for each in texts if each.startswith("0.")] == ["0.1", "0.8", "0.1"]
+
+
+def test_each_cell_of_a_decoder_gathers_from_itself_and_the_past(drawn):
+    lines = sum("M" in path.get("d") for path in read(drawn["decoder"], "path"))
+    assert lines == 1 + 5 + 4 + 3 + 2 + 1  # between the boxes, and into the cells
 
 
 def test_the_map_has_all_lessons_and_only_needed_arrows(drawn):

@@ -23,7 +23,9 @@ class Step(NamedTuple):
     shape: Sequence = ()  # shape of the result
     cells: Sequence = ()  # words or numbers; `None` for a vector
     weights: int = 0  # numbers that training changes: `layer.count_params()`
-    flow: str = ""  # "right" or "both" where a layer passes its state along the sentence
+    # "right" or "both" where a layer passes its state along the sentence; "past" where each cell
+    # gathers from those before it
+    flow: str = ""
 
 
 def draw_model(steps: list[Step], *, title: str, mask: Sequence = ()) -> Diagram:
@@ -50,7 +52,11 @@ def draw_model(steps: list[Step], *, title: str, mask: Sequence = ()) -> Diagram
             cells = list(itertools.compress(cells, kept))
         if above and len(cells) in (1, len(above)):
             canvas.link(above, cells)
-        if step.flow:
+        if step.flow == "past":
+            for k, cell in enumerate(cells):
+                for earlier in above[:k]:
+                    canvas.link([earlier], [cell])
+        elif step.flow:
             canvas.chain(cells, both=step.flow == "both")
         y, last, above = y + height + 20, [box], cells
     return canvas.finish(y - 20, "Training changes the weights.")

@@ -16,7 +16,7 @@ check_positions_read = choose(
 @exercise
 def check_normalise_rms(normalise_rms) -> str | None:
     """RMSNorm keeps the mean and sets the mean square to 1."""
-    x, scale = np.array([[3.0, 4.0], [6.0, 8.0], [1.0, -1.0]]), np.array([1.0, 2.0])
+    x, scale = np.array([[3.0, 4.0], [1.0, -1.0]]), np.array([1.0, 2.0])
     found = np.asarray(run(normalise_rms, x.copy(), scale), float)
     root = np.sqrt((x**2).mean(axis=-1, keepdims=True) + 1e-5)
     centred = x - x.mean(axis=-1, keepdims=True)
@@ -33,6 +33,18 @@ def check_normalise_rms(normalise_rms) -> str | None:
             scale * x / np.sqrt((x**2).mean() + 1e-5)
         ),
         "divide by the *root* of the mean square.": scale * x / root**2,
+        "the mean is taken over the tokens; take it over each vector (axis=-1).": (
+            scale * x / np.sqrt((x**2).mean(axis=0, keepdims=True) + 1e-5)
+        ),
+        "`keepdims=True` is missing: the means of the tokens meet the wrong axis.": (
+            scale * x / np.sqrt((x**2).mean(axis=-1) + 1e-5)
+        ),
+        "you square the mean; take the mean of the squares.": (
+            scale * x / np.sqrt(x.mean(axis=-1, keepdims=True) ** 2 + 1e-5)
+        ),
+        "below the root is the standard deviation; the mean of the squares belongs there.": (
+            scale * x / np.sqrt(x.std(axis=-1, keepdims=True) + 1e-5)
+        ),
     }
     if found.shape != x.shape:
         return f"the result has shape {found.shape}; it must have that of x, {x.shape}."
@@ -60,6 +72,8 @@ def check_count_gpt2(count_gpt2) -> str | None:
         -2 * D: "the last layer normalisation is missing: scale and shift after the blocks.",
         -L * 13 * D: "in the blocks, biases and norms are missing: 13 D numbers each.",
         -L * 4 * D: "the layer normalisations of the blocks are missing: two, of 2 D numbers each.",
+        -L * 13 * D - 2 * D: "all biases and norms are missing: 13 D in a block, 2 D at the end.",
+        -T * D - 2 * D: "the table of positions and the last layer normalisation are missing.",
         -L * 9 * D: "the biases of the dense layers are missing: 3 D + D + 4 D + D in a block.",
         -L * 9 * D
         - 2 * D: "biases of the dense layers and the last layer normalisation are missing.",
