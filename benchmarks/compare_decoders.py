@@ -6,7 +6,7 @@ seeds. Byte-level BPE of 1,024 tokens is learned from the training plays. What i
 on *Hamlet*, which nothing trains on: optimizer and learning rate of the GPT-2 (its variants get the
 same) and of the GRU, three tries each, one seed; order and discounts of the count model, and the
 weight of the counts of what it has just read. The two validation plays are read once, at the end of
-each run. No test play is read. One question was declared: all four changes against GPT-2; the other
+each run. No test play is read. The main question is all four changes against GPT-2; the other
 comparisons are exploratory.
 
 Run: `python -m benchmarks.compare_decoders` (40 minutes). It writes data/results/decoders.json; a
