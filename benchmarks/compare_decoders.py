@@ -224,6 +224,8 @@ def report(options, found, chosen, steps, train_tokens, num_bytes, seconds) -> N
         row = {"name": name, "bits": float(np.mean([run["bits"] for run in runs]))}
         row |= {"values": [run["bits"] for run in runs], "parameters": runs[0].get("parameters")}
         row["cpu_seconds"] = float(np.mean([run["cpu_seconds"] for run in runs]))
+        ends = bootstrap_interval(segments.mean(axis=0) * scale)
+        row["range"] = list(ends)
         if "curve" in runs[0]:
             row["curve"] = np.mean([run["curve"] for run in runs], axis=0).round(4).tolist()
         if name != "GPT-2":

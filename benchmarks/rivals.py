@@ -50,6 +50,7 @@ NEIGHBOURS = {  # order of the n-grams
 DISCOUNTS = (0.5, 0.7, 0.9)
 COPIES = {"count": 500, "copies": 3, "passes": 12, "strength": 0.1, "seeds": 3}  # notebook 07's
 LENGTH, VOCABULARY_SIZE, NUM_FILTERS, BATCH_SIZE, LEARNING_RATE = 32, 8000, 32, 64, 3e-3
+RECENT = "counts, all, and what was just read"  # a row of compare_decoders
 
 
 def classify_snippets(every: int) -> dict:
@@ -255,8 +256,13 @@ def main() -> None:
     prompt = {"value": play["perplexity"]["prompt_all"], "interval": play["ranges"]["prompt_all"]}
     prompt = {"no training, 5,120 tokens in the prompt": {"validation": prompt}}
     lora = {"validation": play["perplexity"]["lora"]}
+    counted = {row["name"]: row for row in ledger["decoders"]["rows"]}[RECENT]
+    counted = {"value": counted["bits"], "interval": counted["range"]}
+    counted = {RECENT: {"validation": counted}}
+    bits = {number: {"validation": ledger[number]["value"]} for number in ("02", "13")}
     lessons = {
         "lesson_01": describe(folds, "accuracy", films),
+        "lesson_02": describe(counted, "bits per byte", bits["02"]),
         "lesson_03": describe(snippets, "accuracy", {"test": ledger["03"]["value"]}),
         "lesson_04": describe(rules, "entity F1", {"test": ledger["04"]["value"]}),
         "lesson_05": describe(retrieval, "BLEU", bleu["05"]) | {"systems": retrieval},
@@ -265,6 +271,7 @@ def main() -> None:
         "lesson_08": describe(retrieval, "BLEU", bleu["08"]),
         "lesson_09": describe(attention, "BLEU", transformer),
         "lesson_12": describe(counts, "accuracy on hidden words", hidden) | {"systems": counts},
+        "lesson_13": describe(counted, "bits per byte", bits["13"]),
     }
     lessons["lesson_04"]["development"] = next(iter(rules.values()))["development"]
     result = {key: text for key, text in harness.DESCRIBED["rivals"].items() if key != "script"}
