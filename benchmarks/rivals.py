@@ -209,7 +209,7 @@ def make_rows(lessons: dict) -> list[dict]:
     rows = []
     for name, rival in lessons.items():
         for split, score in rival["splits"].items():
-            low, high = (f"{end:.{1 if end > 1 else 3}f}" for end in score["interval"])
+            low, high = (f"{end:.{1 if end > 10 else 3}f}" for end in score["interval"])
             row = {"lesson": name[-2:], "rival": rival["name"], "metric": rival["metric"]}
             row |= {"split": split, "value": score["value"], "95 % interval": f"{low} to {high}"}
             rows.append(row | {"the lesson's": score["lesson_value"]})
