@@ -108,7 +108,7 @@ def translate(decode, source_ids: np.ndarray, *, batch_size: int = 256) -> np.nd
     """Run a decoder over N sentences (N, S), in batches of one shape: token ids (N, length).
 
     Built in notebook 05, section 3. Of the beams the best is kept; the last batch is filled with
-    padding.
+    its last sentence, since one of padding alone may have no scores that are numbers.
     """
     check_whole("batch_size", batch_size, least=1)
     found, short = [], max(0, 2 - source_ids.shape[1])  # Keras warns of a softmax over one token
@@ -116,7 +116,7 @@ def translate(decode, source_ids: np.ndarray, *, batch_size: int = 256) -> np.nd
     for i in range(0, len(source_ids), batch_size):
         batch = source_ids[i : i + batch_size]
         missing = batch_size - len(batch)
-        result = decode(np.pad(batch, ((0, missing), (0, 0))))
+        result = decode(np.pad(batch, ((0, missing), (0, 0)), mode="edge"))
         token_ids = result[0][:, 0] if isinstance(result, tuple) else result
         found.append(keras.ops.convert_to_numpy(token_ids)[: len(batch)])
     return np.concatenate(found)
