@@ -19,7 +19,7 @@ def script():
         return importlib.import_module("benchmarks.translate_tatoeba")
 
 
-def test_all_systems_have_parameters_within_three_percent(script):
+def test_systems_of_the_benchmark_have_parameters_within_three_percent(script):
     sizes = {name: script.build_model(name, 4_000).count_params() for name in script.SYSTEMS}
     assert max(sizes.values()) < 1.03 * min(sizes.values()) and max(sizes.values()) < 2.5e6
 

@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 from tools.notebook_rules import get_tags, pick, read_cells  # noqa: E402
 
 # The other tests call every copy. A copy need not refuse all that its twin in `utils` refuses.
-QUICK = "not interrupted and not learns_to and not utils_refuses"
+QUICK = "not interrupted and not learns_to and not utils_refuses and not of_the_benchmark"
 Definition = ast.FunctionDef | ast.ClassDef
 # What no test calls: copy and twin get the same tiny input.
 EMBEDDINGS = [keras.layers.Embedding(5, 1) for _ in range(2)]
