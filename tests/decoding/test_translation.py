@@ -125,6 +125,18 @@ def test_utils_refuses_what_gives_no_translation(name):
         build_decoder(model, 4, 2)(SOURCE)
 
 
+def test_a_batch_is_filled_with_a_sentence():
+    seen = []
+
+    def decode(source_ids):
+        seen.append(source_ids)
+        return source_ids
+
+    found = translation.translate(decode, np.array([[5, 6], [7, 0], [8, 9]]), batch_size=2)
+    assert found.tolist() == [[5, 6], [7, 0], [8, 9]]
+    assert [batch.tolist() for batch in seen] == [[[5, 6], [7, 0]], [[8, 9], [8, 9]]]
+
+
 def test_chosen_prefixes_by_hand():
     totals = np.array([[-1.0, -2.0]], "float32")
     nats = np.log([[0.1, 0.1, 0.1, 0.1, 0.6], [0.2] * 5]).astype("float32")
