@@ -6,7 +6,7 @@ import os
 import subprocess
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +28,16 @@ def start(*, one_thread: bool = False) -> None:
     runtime.start(seed=42)
 
 
-def parse(doc: str, *experiments: str) -> argparse.Namespace:
-    """Read `experiment` (the first if none is named) and `fraction`; add where to write."""
+def parse(doc: str, *experiments: str, systems: Iterable[str] = ()) -> argparse.Namespace:
+    """Read `experiment` (the first if none is named) and `fraction`; add where to write.
+
+    Where there are `systems`, `only` is the one of them that is named, or None: all.
+    """
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     if experiments:
         parser.add_argument("experiment", nargs="?", default=experiments[0], choices=experiments)
-    parser.add_argument("--only", default="", help="systems whose name holds this text")
+    if systems := [*systems]:
+        parser.add_argument("--only", choices=systems)
     parser.add_argument("--fraction", type=float, default=1.0, help="of steps or texts: a trial")
     options = parser.parse_args()
     options.trial = options.fraction < 1

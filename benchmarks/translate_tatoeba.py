@@ -351,9 +351,10 @@ def record(once, options) -> None:
 
 
 def main() -> None:
-    options = harness.parse(__doc__, "baselines", "rates", "table", "curve", "record")
+    experiments = "baselines", "rates", "table", "curve", "record"
+    options = harness.parse(__doc__, *experiments, systems=[*SYSTEMS, "long"])
     once = harness.keep_parts("translation", options, commit=True)
-    every, names = max(1, int(1 / options.fraction)), [s for s in SYSTEMS if options.only in s]
+    every = max(1, int(1 / options.fraction))
     if options.experiment == "baselines":
         once("alignment", align_phrasebook, every)
         for count in (SIZES[0], FULL):
@@ -362,12 +363,14 @@ def main() -> None:
         record(once, options)
     else:
         curve = options.experiment == "curve"
-        for system in [n for n in names if not curve or n in ("dot", "transformer")]:
+        for system in ("dot", "transformer") if curve else SYSTEMS:
+            if options.only not in (None, system):
+                continue
             rate = choose_rate(once, options, system)
             for seed in SEEDS if options.experiment != "rates" else ():
                 for count in SIZES if curve else (FULL,):
                     run(once, options, system, count, rate, seed)
-        if options.experiment == "table" and options.only in ("", "long"):
+        if options.experiment == "table" and options.only in (None, "long"):
             rate = choose_rate(once, options, "lstm")
             for seed in SEEDS:
                 run(once, options, "long", FULL, rate, seed)
