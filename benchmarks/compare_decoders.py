@@ -215,6 +215,12 @@ def main(options) -> None:
     report(options, found, chosen, steps, *sizes, once.count_seconds())
 
 
+def compute_t_interval(by_seed: np.ndarray) -> tuple[float, float]:
+    """Return the 95 % interval of a mean of a few differences, by Student's t."""
+    width = stats.t.ppf(0.975, len(by_seed) - 1) * np.std(by_seed, ddof=1) / len(by_seed) ** 0.5
+    return float(np.mean(by_seed) - width), float(np.mean(by_seed) + width)
+
+
 def report(options, found, chosen, steps, train_tokens, num_bytes, seconds) -> None:
     """Compare all with the GPT-2 and write the result; less than 0 is better than it."""
     base = np.array([run["segments"] for run in found["GPT-2"]])  # (seeds, pieces)
@@ -230,10 +236,9 @@ def report(options, found, chosen, steps, train_tokens, num_bytes, seconds) -> N
             row["curve"] = np.mean([run["curve"] for run in runs], axis=0).round(4).tolist()
         if name != "GPT-2":
             by_seed = (segments - base).mean(axis=1) * scale
-            width = stats.t.ppf(0.975, 2) * by_seed.std(ddof=1) / 3**0.5
             row |= {"more": float(by_seed.mean()), "more_by_seed": by_seed.tolist()}
             if len(runs) > 1:
-                row["over_seeds"] = [row["more"] - width, row["more"] + width]
+                row["over_seeds"] = list(compute_t_interval(by_seed))
             of_text = bootstrap_interval((segments.mean(axis=0) - base.mean(axis=0)) * scale)
             row["over_text"] = list(of_text)
         rows.append(row)
@@ -250,8 +255,12 @@ def report(options, found, chosen, steps, train_tokens, num_bytes, seconds) -> N
     facts |= {"same_text": by_name["counts, the same text"]["bits"]}
     facts |= {"recent": by_name["counts, all, and what was just read"]["bits"]}
     facts |= {"more": llama["more"], "interval": llama["over_seeds"]}
+    rotary = by_name["rotary positions"]
+    difference = np.subtract(llama["more_by_seed"], rotary["more_by_seed"])
+    facts |= {"rotary": rotary["bits"], "all_minus_rotary": [float(difference.mean())]}
+    facts["all_minus_rotary"] += compute_t_interval(difference)
     facts |= {"trivial": 8.0, "table": table, "rows": rows, "cpu_seconds": seconds}
-    facts |= {"chosen": chosen, "steps": steps}
+    facts |= {"tries": TRIES, "chosen": chosen, "steps": steps}
     facts |= {"tokens_read": steps * BATCH_SIZE * LENGTH, "train_tokens": train_tokens}
     harness.record("decoders", options, **facts)
 

@@ -15,7 +15,7 @@ check_positions_read = choose(
 
 @exercise
 def check_normalise_rms(normalise_rms) -> str | None:
-    """RMSNorm keeps the mean and sets the mean square to 1."""
+    """RMSNorm subtracts no mean; before `scale`, the mean square is 1."""
     x, scale = np.array([[3.0, 4.0], [1.0, -1.0]]), np.array([1.0, 2.0])
     found = np.asarray(run(normalise_rms, x.copy(), scale), float)
     root = np.sqrt((x**2).mean(axis=-1, keepdims=True) + 1e-5)
